@@ -1,0 +1,102 @@
+"""What is one Kafka record? A batch of rows of one schema, as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schemas.parking import Observation
+from schemas.registers import ShareWindowChange
+from schemas.source import Health, Reject, Tick
+
+Row = Observation | ShareWindowChange | Health | Reject | Tick
+
+ROW_TYPES: dict[str, type[Any]] = {
+    "parking.observation.v1": Observation,
+    "parking.share_window.v1": ShareWindowChange,
+    "source.health.v1": Health,
+    "reject.v1": Reject,
+    "tick.v1": Tick,
+}
+SCHEMA_OF: dict[type[Any], str] = {row_type: schema for schema, row_type in ROW_TYPES.items()}
+
+MAX_ROWS = 2_000
+MAX_BYTES = 256 * 1024
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    schema: str
+    rows: msgspec.Raw
+
+
+class BadRow(msgspec.Struct, frozen=True):
+    """A row of a readable batch that breaks its contract; `index` is its place in the batch."""
+
+    index: int
+    raw: bytes
+    detail: str
+
+
+class DecodedBatch(msgspec.Struct, frozen=True):
+    schema: str
+    rows: list[Any]
+    bad: list[BadRow]
+
+
+class BatchError(ValueError):
+    """The record is not a batch at all, or of a schema that this release does not know."""
+
+
+_encoder = msgspec.json.Encoder()
+_envelope = msgspec.json.Decoder(_Envelope)
+_raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
+_lists = {schema: msgspec.json.Decoder(list[row_type]) for schema, row_type in ROW_TYPES.items()}  # type: ignore[valid-type]
+_singles = {schema: msgspec.json.Decoder(row_type) for schema, row_type in ROW_TYPES.items()}
+
+
+def encode_row(row: Row) -> bytes:
+    return _encoder.encode(row)
+
+
+def join(schema: str, encoded_rows: list[bytes]) -> bytes:
+    """The record of rows that are encoded already: the publisher knows their sizes before it sends."""
+    return b'{"schema":"' + schema.encode() + b'","rows":[' + b",".join(encoded_rows) + b"]}"
+
+
+def encode(schema: str, rows: list[Any]) -> bytes:
+    return join(schema, [_encoder.encode(row) for row in rows])
+
+
+def decode(record: bytes) -> DecodedBatch:
+    """The rows of a record; a bad row lies beside its good neighbours.
+
+    Raises BatchError when the record is no batch.
+    """
+    try:
+        envelope = _envelope.decode(record)
+    except msgspec.MsgspecError as error:
+        raise BatchError(str(error)) from error
+    schema = envelope.schema
+    if schema not in _lists:
+        raise BatchError(f"unknown schema {schema[:64]!r}")
+    try:
+        return DecodedBatch(schema, _lists[schema].decode(envelope.rows), [])
+    except msgspec.MsgspecError:
+        return _one_by_one(schema, envelope.rows)
+
+
+def _one_by_one(schema: str, raw: msgspec.Raw) -> DecodedBatch:
+    try:
+        items = _raw_rows.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise BatchError(str(error)) from error
+    rows: list[Any] = []
+    bad: list[BadRow] = []
+    decoder = _singles[schema]
+    for index, item in enumerate(items):
+        try:
+            rows.append(decoder.decode(item))
+        except msgspec.MsgspecError as error:
+            bad.append(BadRow(index, bytes(item), str(error)))
+    return DecodedBatch(schema, rows, bad)

@@ -1,0 +1,25 @@
+"""The bounds every travelling row keeps, so that the database never meets what it cannot store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # older stamps are sentinels (1970, 2000), not observations
+FUTURE_LIMIT = timedelta(days=1)  # a row may lie this far ahead of when it was received; beyond it is no time
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Text = Annotated[str, msgspec.Meta(max_length=2000, pattern=r"^[^\x00]*$")]
+Count = Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)]  # cars or spaces; a source may send a negative one
+Total = Annotated[int, msgspec.Meta(ge=0, le=2_000_000_000)]  # a counter since the day began or since installation
+Percent = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def check_instant(name: str, at: datetime | None, received_at: datetime) -> None:
+    """Raise ValueError when `at` lies outside 2015 .. received_at + 1 day."""
+    if at is not None and not EARLIEST <= at <= received_at + FUTURE_LIMIT:
+        raise ValueError(f"{name} {at.isoformat()} is not within 2015 .. received_at + 1 day")

@@ -1,0 +1,42 @@
+"""Which topics are there, in the order of the flow, and in which partition does a row belong?"""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """One Kafka topic. Partitions are fixed from day one: the fences and the order of a series depend on them."""
+
+    name: str
+    schemas: tuple[str, ...]  # what a batch on it may carry (schemas/batch.py)
+    key: str  # the fields whose crc32 chooses the partition
+    partitions: int
+    writer: str
+    reader: str
+    retention_days: int = 7  # longer than any tolerated outage of the database
+
+
+PARKING_OBSERVATIONS = Topic(
+    "parking.observations", ("parking.observation.v1", "tick.v1"), "source, ref", 4, "connectors", "streams/parking"
+)
+REGISTERS_CHANGES = Topic(
+    "registers.changes", ("parking.share_window.v1", "tick.v1"), "source, ref", 1, "connectors", "streams/registers"
+)
+SOURCES_HEALTH = Topic("sources.health", ("source.health.v1", "tick.v1"), "source", 1, "connectors", "streams/sources")
+REJECTS = Topic("rejects", ("reject.v1", "tick.v1"), "source", 1, "connectors", "streams/rejects")
+
+TOPICS = (PARKING_OBSERVATIONS, REGISTERS_CHANGES, SOURCES_HEALTH, REJECTS)
+BY_NAME = {topic.name: topic for topic in TOPICS}
+
+
+def series_key(source: str, ref: str) -> bytes:
+    """The key of a series: the source and the source's own id. US (0x1F) cannot occur in an id."""
+    return f"{source}\x1f{ref}".encode()
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key. Written out, because each client library has another default."""
+    return zlib.crc32(key) % partitions
