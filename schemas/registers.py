@@ -1,12 +1,14 @@
-"""What travels about registers: share windows that a platform sends instead of a clerk."""
+"""What is known without a sensor: the parking register, and the share windows that a platform sends into it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from schemas.fields import Count, Id, Instant, Word
+from schemas.parking import PUBLIC as PUBLIC_POOL
 
 ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 Weekdays = Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=7)], ...], msgspec.Meta(max_length=7)]
@@ -37,3 +39,151 @@ class ShareWindowChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     withdrawn: bool = False
     received_at: Instant
     raw_ref: str | None = None
+
+
+# The register of parking as loaded: rows of the tables of the same names (sql/migrations/0002). All are frozen, dated by
+# [valid_from, valid_to), and versioned; `version` grows with each change of one key.
+
+
+class Subdistrict(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    name_zh: str
+    name_en: str
+    geometry: dict[str, Any]  # GeoJSON, WGS-84
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    operator_id: str
+    name_zh: str
+    name_en: str
+    contact: str | None = None
+
+
+class SourceTerms(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    licence: str
+    attribution: str
+    url: str | None = None
+
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    lot_id: str
+    version: int = 1
+    valid_from: datetime
+    valid_to: datetime | None = None
+    name_zh: str
+    name_en: str
+    subdistrict_code: str
+    operator_id: str | None = None
+    kind: Literal["on_street", "surface", "garage", "underground", "mechanical"]
+    lat: float  # WGS-84
+    lon: float
+    crs_given: str = "EPSG:4326"
+    address_zh: str | None = None
+    address_en: str | None = None
+    height_limit_m: float | None = None
+    opening_hours: str | None = None  # OSM syntax; None is unknown
+    entrances: tuple[dict[str, Any], ...] = ()
+    contact: str | None = None
+    accessibility: str | None = None
+    thresholds: dict[str, Any] = {}  # overrides of [parking] for this lot, each beside its "source"
+    pricing_verified_at: date | None = None
+    withdrawn_at: datetime | None = None
+
+
+class LotSource(msgspec.Struct, frozen=True, kw_only=True):
+    """Which (source, ref) reports for which lot. Of two that are both usable the lower priority number leads."""
+
+    source: str
+    ref: str
+    lot_id: str
+    priority: int = 1
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    lot_id: str
+    pool: str
+    version: int = 1
+    vehicle: str = "car"
+    audience: str
+    product: str = "short_term"
+    exclusive: bool = True  # its spaces are in no other pool: only exclusive pools may be summed
+    capacity: int | None = None
+    capacity_basis: Literal["master", "live", "contract"] = "master"
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    lot_id: str
+    line: int
+    version: int = 1
+    pool: str = PUBLIC_POOL
+    weekdays: tuple[int, ...] = ()
+    on_holidays: bool | None = None
+    start: str = "00:00"
+    end: str = "24:00"
+    step_min: int
+    step_price_fen: int
+    free_min: int = 0
+    cap_fen: int | None = None
+    cap_period: str | None = None
+    text_zh: str | None = None
+    text_en: str | None = None
+    valid_from: datetime
+    valid_to: datetime | None = None
+
+
+class ShareWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """Spaces that a lot gives to the public in a window of local civil time (reference parking 6.3)."""
+
+    window_id: str
+    version: int = 1
+    lot_id: str | None
+    source: str = "register"
+    ref: str | None = None
+    pool: str = "shared"
+    spaces: int
+    weekdays: tuple[int, ...] = ()
+    holiday_rule: Literal["as_weekday", "only_holidays", "not_holidays", "every_day"] = "as_weekday"
+    start: str
+    end: str
+    entry_only: bool = False
+    min_stay_min: int = 0
+    grace_min: int = 0
+    buffer_min: int = 0
+    reserve: int = 0
+    exclusive: bool = False
+    entrance_id: str | None = None
+    eligibility: Literal["anyone", "registered_plate", "app", "reservation"] = "anyone"
+    overstay_rule_zh: str | None = None
+    overstay_rule_en: str | None = None
+    valid_from: datetime
+    valid_to: datetime | None = None
+    received_at: datetime
+    withdrawn_at: datetime | None = None
+
+
+class CalendarDay(msgspec.Struct, frozen=True, kw_only=True):
+    day: date
+    kind: Literal["holiday", "workday", "ordinary"]
+    name_zh: str | None = None
+    name_en: str | None = None
+    source: str
+
+
+class ParkingRegister(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the register says, all versions; `version` is register_version of the load."""
+
+    version: int = 0
+    subdistricts: tuple[Subdistrict, ...] = ()
+    operators: tuple[Operator, ...] = ()
+    source_terms: tuple[SourceTerms, ...] = ()
+    lots: tuple[Lot, ...] = ()
+    lot_sources: tuple[LotSource, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    prices: tuple[Price, ...] = ()
+    share_windows: tuple[ShareWindow, ...] = ()
+    calendar: tuple[CalendarDay, ...] = ()
