@@ -1,4 +1,4 @@
-"""What is one minute of parking, as streams compute it and the feed publishes it? Rows of parking_minute and its run."""
+"""What is one minute of parking, as streams compute and the feed publishes it? Rows of parking_minute and its run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class NextWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShareMinute(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a lot is shared now (reference parking 6.2, 6.4). spaces_contract is an upper bound, never "available"."""
+    """What of a lot is shared now (reference parking 6.2, 6.4). spaces_contract is an upper bound, not "available"."""
 
     state: WindowState
     spaces_contract: int

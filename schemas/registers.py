@@ -41,8 +41,8 @@ class ShareWindowChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     raw_ref: str | None = None
 
 
-# The register of parking as loaded: rows of the tables of the same names (sql/migrations/0002). All are frozen, dated by
-# [valid_from, valid_to), and versioned; `version` grows with each change of one key.
+# The register of parking as loaded: rows of the tables of the same names (sql/migrations/0002). All are dated by
+# [valid_from, valid_to), and versioned; `version` grows with each change of a key.
 
 
 class Subdistrict(msgspec.Struct, frozen=True, kw_only=True):
