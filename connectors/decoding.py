@@ -1,12 +1,20 @@
-"""What does a decoder get, and what does it give back? Values in, rows and rejects out; no clock, no I/O."""
+"""What does a decoder get, and what does it give back? Values in, rows and rejects out; no clock, no I/O.
+
+Rules that all decoders keep:
+- One item is one pool of one lot. A row or a reject for each; a document that cannot be read is one reject.
+- What stands where a number or a time should and is none ("490 (79%)", "yesterday") rejects its item: half a reading
+  is not passed on as a whole one. The reject's raw holds the text.
+- The raw of a reject is a document of the same format with that item alone: mended, it can be decoded again.
+- An unknown word is never guessed: a pool keeps it as its name, a status is `unknown` with the flag `unknown_status`.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,6 +23,8 @@ from schemas.batch import Row
 from schemas.parking import Observation, TimeBasis
 from schemas.settings import Source
 from schemas.source import RAW_LIMIT_BYTES, Reject
+
+Item = TypeVar("Item")
 
 
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +66,16 @@ class Unreadable(ValueError):
         self.detail = detail
 
 
-def context_of(source: Source, received_at: datetime, future_limit_s: float = 120.0) -> SourceContext:
+class Misfit(msgspec.Struct, frozen=True):
+    """A place of a document where an item should be and is none. `raw` is a document with it alone."""
+
+    raw: Any
+    detail: str
+
+
+def context_of(
+    source: Source, received_at: datetime, future_limit_s: float = 120.0, rows_limit: int = 50_000
+) -> SourceContext:
     return SourceContext(
         source=source.name,
         received_at=received_at,
@@ -66,6 +85,7 @@ def context_of(source: Source, received_at: datetime, future_limit_s: float = 12
         pools=source.pools,
         authoritative=source.authoritative,
         future_limit_s=future_limit_s,
+        rows_limit=rows_limit,
         topic=source.topic,
         options=source.options,
     )
@@ -78,15 +98,9 @@ def raw_ref(payload: bytes) -> str:
 
 def reject(source: SourceContext, raw: bytes | str | Any, reason: str, detail: str) -> Reject:
     """A reject of an item. `raw` is its bytes, its text, or the decoded JSON value of it."""
-    data = raw if isinstance(raw, bytes) else raw.encode() if isinstance(raw, str) else msgspec.json.encode(raw)
+    data = _bytes_of(raw)
     digest = hashlib.sha256(data).hexdigest() if len(data) > RAW_LIMIT_BYTES else None
-    head = data[:RAW_LIMIT_BYTES]
-    try:
-        text, encoding = head.decode(), "utf-8"
-        if "\x00" in text:
-            raise ValueError
-    except ValueError:
-        text, encoding = base64.b64encode(head[: RAW_LIMIT_BYTES * 3 // 4]).decode(), "base64"
+    text, encoding = _text_of(data[:RAW_LIMIT_BYTES], cut=digest is not None)
     return Reject(
         source=source.source,
         reason=reason,
@@ -97,6 +111,49 @@ def reject(source: SourceContext, raw: bytes | str | Any, reason: str, detail: s
         topic=source.topic,
         received_at=source.received_at,
     )
+
+
+def _bytes_of(raw: bytes | str | Any) -> bytes:
+    if isinstance(raw, bytes):
+        return raw
+    if isinstance(raw, str):
+        return raw.encode(errors="replace")
+    try:
+        return msgspec.json.encode(raw)
+    except (RecursionError, TypeError, ValueError, OverflowError):  # nearly too deep to decode, too deep to encode
+        return shown(raw).encode()
+
+
+def _text_of(data: bytes, cut: bool) -> tuple[str, str]:
+    """The data as text where it is text, else base64. A cut may have split the last character: it is left out."""
+    for end in range(len(data), max(-1, len(data) - 4), -1) if cut else (len(data),):
+        try:
+            text = data[:end].decode()
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text, "utf-8"
+        break
+    return base64.b64encode(data[: RAW_LIMIT_BYTES * 3 // 4]).decode(), "base64"
+
+
+def shown(value: Any) -> str:
+    """A foreign value in a message: short whatever it is, even where `repr` would be long or too deep."""
+    if isinstance(value, str):
+        return repr(value[:80])
+    if isinstance(value, (list, dict)):
+        return f"{'an array' if isinstance(value, list) else 'an object'} of {len(value)}"
+    return repr(value)[:80]
+
+
+def clipped(value: Any) -> Any:
+    """A value of a lot that the raw of each of its items repeats: cut, so that a long one cannot be multiplied.
+
+    It is cut to something as wrong as it was: longer than any id or time, or an empty array or object.
+    """
+    if isinstance(value, str):
+        return value[:256]
+    return type(value)() if isinstance(value, (list, dict)) else value
 
 
 def json_document(payload: bytes) -> Any:
@@ -113,10 +170,62 @@ def json_document(payload: bytes) -> Any:
         raise Unreadable("not_json", str(error)) from error
 
 
+def array(value: Any, name: str) -> list[Any]:
+    """The array that a document has under a name. Raises Unreadable bad_document."""
+    found = value.get(name) if isinstance(value, dict) else None
+    if not isinstance(found, list):
+        raise Unreadable("bad_document", f"{name} is {shown(found)}, not an array, in {shown(value)}")
+    return found
+
+
+def decode_items(
+    payload: bytes,
+    source: SourceContext,
+    items: Callable[[Any], Sequence[Item | Misfit]],
+    fields: Callable[[Item, SourceContext], dict[str, Any]],
+    alone: Callable[[Item], Any],
+    document: Callable[[bytes], Any] = json_document,
+) -> Decoded:
+    """The one loop of the pull decoders: a document into items, each item into the fields of a row, or a reject.
+
+    items   finds them, and Misfits, in a document; raises Unreadable when it has none to find
+    fields  reads one; raises Unreadable when it is no row
+    alone   the document that has this item alone: the raw of its reject
+
+    A payload with more than `rows_limit` items is rejected as a whole, so that nothing is read by half.
+    """
+    try:
+        found = items(document(payload))
+        if len(found) > source.rows_limit:
+            raise Unreadable("too_many_rows", f"{len(found)} items, at most {source.rows_limit} are allowed")
+    except Unreadable as error:
+        return Decoded(rows=[], rejects=[reject(source, payload, error.reason, error.detail)])
+    name = raw_ref(payload)
+    rows: list[Row] = []
+    rejects: list[Reject] = []
+    for item in found:
+        if isinstance(item, Misfit):
+            rejects.append(reject(source, item.raw, "bad_item", item.detail))
+            continue
+        try:
+            rows.append(_row(source, {**fields(item, source), "raw_ref": name}))
+        except Unreadable as error:
+            rejects.append(reject(source, alone(item), error.reason, error.detail))
+    return Decoded(rows=rows, rejects=rejects)
+
+
 def observation(source: SourceContext, raw: Any, **fields: Any) -> Observation | Reject:
     """An observation that keeps the contract, or the reject that says which rule it breaks."""
     try:
-        made = Observation(source=source.source, received_at=source.received_at, **fields)
-        return msgspec.convert(msgspec.structs.asdict(made), Observation)
-    except (ValueError, TypeError) as error:
-        return reject(source, raw, "contract", str(error))
+        return _row(source, fields)
+    except Unreadable as error:
+        return reject(source, raw, error.reason, error.detail)
+
+
+def _row(source: SourceContext, fields: dict[str, Any]) -> Observation:
+    fields["source"] = source.source
+    fields["received_at"] = source.received_at
+    try:
+        return msgspec.convert(fields, Observation)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unreadable("contract", str(error)) from error

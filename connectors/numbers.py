@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
-from connectors.decoding import Unreadable
+from connectors.decoding import Unreadable, shown
 
 _WHOLE = re.compile(r"^[+-]?\d{1,9}$", re.ASCII)
 _DECIMAL = re.compile(r"^[+-]?\d{1,9}([.,]\d{1,9})?$", re.ASCII)
@@ -19,16 +20,16 @@ def whole(value: Any, field: str) -> int | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool):
-        raise Unreadable("bad_number", f"{field} is {value!r}")
+        raise Unreadable("bad_number", f"{field} is {shown(value)}")
     if isinstance(value, int):
         if abs(value) > 999_999_999:
-            raise Unreadable("bad_number", f"{field} is {value!r}")
+            raise Unreadable("bad_number", f"{field} is {shown(value)}")
         return value
     if isinstance(value, float) and abs(value) < 1e9 and value == int(value):
         return int(value)
-    if isinstance(value, str) and _WHOLE.match(value.strip()):
+    if isinstance(value, str) and len(value) <= 32 and _WHOLE.match(value.strip()):
         return int(value)
-    raise Unreadable("bad_number", f"{field} is {str(value)[:80]!r}")
+    raise Unreadable("bad_number", f"{field} is {shown(value)}")
 
 
 def decimal(value: Any, field: str) -> float | None:
@@ -37,6 +38,12 @@ def decimal(value: Any, field: str) -> float | None:
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9:
         return float(value)
-    if isinstance(value, str) and _DECIMAL.match(value.strip()):
+    if isinstance(value, str) and len(value) <= 32 and _DECIMAL.match(value.strip()):
         return float(value.strip().replace(",", "."))
-    raise Unreadable("bad_number", f"{field} is {str(value)[:80]!r}")
+    raise Unreadable("bad_number", f"{field} is {shown(value)}")
+
+
+def reading(value: Any, field: str, no_data: Collection[int] = ()) -> tuple[int | None, tuple[str, ...]]:
+    """A count, and flags. A number by which its source says that it has none becomes null with `no_data`."""
+    count = whole(value, field)
+    return (None, ("no_data",)) if count in no_data else (count, ())

@@ -2,63 +2,61 @@
 
 Numbers are strings (Q1), lot times have no zone (Q19: the source's zone), one park stands several times (Q23: all
 are passed on, the newest wins in the fold), capacity 0 and free > capacity occur (Q16, Q3: kept, judged later).
+The feed's own `timestamp` can be newer than any of its lots: it is not used.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, json_document, observation, raw_ref, reject
+from connectors.decoding import Decoded, Misfit, SourceContext, Unreadable, array, clipped, decode_items
 from connectors.numbers import whole
-from connectors.times import checked, instant
-from schemas.batch import Row
-from schemas.source import Reject
+from connectors.times import observed
+from connectors.words import ident, pool
 
 _POOLS = {"C": "public", "Y": "motorcycle", "H": "hgv", "L": "hgv"}
 
+_Item = tuple[dict[str, Any], Any]  # a park, one of its carpark_info[]
+
 
 def decode(payload: bytes, source: SourceContext) -> Decoded:
-    rows: list[Row] = []
-    rejects: list[Reject] = []
-    try:
-        document = json_document(payload)
-        parks = [park for item in document["items"] for park in item["carpark_data"]]
-    except Unreadable as error:
-        return Decoded(rows=[], rejects=[reject(source, payload, error.reason, error.detail)])
-    except (KeyError, TypeError) as error:
-        return Decoded(
-            rows=[], rejects=[reject(source, payload, "bad_document", f"no items[].carpark_data: {error!r}")]
-        )
-    ref = raw_ref(payload)
-    for park in parks:
-        infos = park.get("carpark_info") if isinstance(park, dict) else None
-        if not isinstance(infos, list) or not infos:
-            rejects.append(reject(source, park, "bad_item", "no carpark_info[]"))
+    return decode_items(payload, source, _items, _fields, _alone)
+
+
+def _items(document: Any) -> list[_Item | Misfit]:
+    found: list[_Item | Misfit] = []
+    for snapshot in array(document, "items"):
+        try:
+            parks = array(snapshot, "carpark_data")
+        except Unreadable as error:
+            found.append(Misfit({"items": [snapshot]}, error.detail))
             continue
-        for info in infos:
-            made = _pool(park, info, source, ref)
-            rejects.append(made) if isinstance(made, Reject) else rows.append(made)
-    return Decoded(rows=rows, rejects=rejects)
+        for park in parks:
+            infos = park.get("carpark_info") if isinstance(park, dict) else None
+            if isinstance(infos, list) and infos:
+                found += [(park, info) for info in infos]
+            else:
+                found.append(Misfit({"items": [{"carpark_data": [park]}]}, "no carpark_info[]"))
+    return found
 
 
-def _pool(park: dict[str, Any], info: Any, source: SourceContext, ref: str) -> Row | Reject:
-    raw = {**park, "carpark_info": [info]}
-    try:
-        if not isinstance(info, dict):
-            raise Unreadable("bad_item", "carpark_info[] holds no object")
-        lot_type = str(info.get("lot_type") or "")
-        at, flags = checked(instant(park.get("update_datetime"), "iso", source.zone), source)
-        return observation(
-            source,
-            raw,
-            ref=park.get("carpark_number"),
-            pool=source.pools.get(lot_type) or _POOLS.get(lot_type) or lot_type.lower(),
-            free=whole(info.get("lots_available"), "lots_available"),
-            capacity=whole(info.get("total_lots"), "total_lots"),
-            observed_at=at,
-            time_basis=source.time_basis or "lot",
-            flags=flags,
-            raw_ref=ref,
-        )
-    except Unreadable as error:
-        return reject(source, raw, error.reason, error.detail)
+def _fields(item: _Item, source: SourceContext) -> dict[str, Any]:
+    park, info = item
+    if not isinstance(info, dict):
+        raise Unreadable("bad_item", "carpark_info[] holds no object")
+    at, basis, flags = observed(park.get("update_datetime"), source)
+    return {
+        "ref": ident(park.get("carpark_number"), "carpark_number"),
+        "pool": pool(info.get("lot_type"), _POOLS, source),
+        "free": whole(info.get("lots_available"), "lots_available"),
+        "capacity": whole(info.get("total_lots"), "total_lots"),
+        "observed_at": at,
+        "time_basis": basis,
+        "flags": flags,
+    }
+
+
+def _alone(item: _Item) -> Any:
+    park, info = item
+    lot = {name: clipped(park.get(name)) for name in ("carpark_number", "update_datetime")}
+    return {"items": [{"carpark_data": [{**lot, "carpark_info": [info]}]}]}
