@@ -203,19 +203,51 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Ports(**moved)
 
     @property
+    def local_kafka(self) -> bool:
+        """Is Kafka ours to start? Only the main instance ever uses a cluster that the file names."""
+        return not (self.instance == "main" and self.kafka.bootstrap)
+
+    @property
+    def local_database(self) -> bool:
+        return not (self.instance == "main" and self.database.host)
+
+    @property
+    def brokers(self) -> int:
+        """How many brokers the local stack runs: three where they are going to be killed."""
+        return 3 if self.instance == "chaos" else 1
+
+    @property
     def bootstrap(self) -> str:
-        if self.kafka.bootstrap and self.instance == "main":
+        if not self.local_kafka:
             return self.kafka.bootstrap
-        return f"127.0.0.1:{self.ports.kafka}"
+        ports = (self.ports.kafka, self.ports.kafka_2, self.ports.kafka_3)[: self.brokers]
+        return ",".join(f"127.0.0.1:{port}" for port in ports)
+
+    @property
+    def replication(self) -> int:
+        """Of the topics of this instance: what the file says, but as many as there are brokers in chaos."""
+        return self.brokers if self.brokers > 1 else self.kafka.replication
+
+    @property
+    def min_insync_replicas(self) -> int:
+        return self.brokers - 1 if self.brokers > 1 else self.kafka.min_insync_replicas
+
+    @property
+    def state_dir(self) -> str:
+        """Where this instance keeps its files; the command puts it into the environment."""
+        return self.environ.get("CITYSENSE_STATE_DIR", "")
+
+    @property
+    def spool_dir(self) -> str:
+        return self.connectors.spool_dir or f"{self.state_dir or '.local/' + self.instance}/spool"
 
     @property
     def database_host(self) -> str:
-        return self.database.host if self.instance == "main" and self.database.host else "127.0.0.1"
+        return "127.0.0.1" if self.local_database else self.database.host
 
     def dsn(self, role: str) -> str:
         """The connection of a role: owner, streams, connectors, feed, ops. Its password is in the environment."""
-        local = self.database_host == "127.0.0.1" and not (self.instance == "main" and self.database.host)
-        port = self.ports.postgres if local else self.database.port
+        port = self.ports.postgres if self.local_database else self.database.port
         password = self.environ.get(f"CITYSENSE_DB_PASSWORD_{role.upper()}", "")
         secret = f" password='{_quoted(password)}'" if password else ""
         return (
