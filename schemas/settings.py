@@ -87,12 +87,21 @@ class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rows_limit: int = 50_000  # rows of one payload
     connect_timeout_s: Positive = 5.0
     read_timeout_s: Positive = 30.0
+    total_timeout_s: Positive = 45.0  # of one request with all its redirects
+    redirects: int = 3
+    poll_hold_s: Positive = 2.0  # so long the clock waits for a poll; a later answer is received when it comes
     per_host_concurrency: int = 4
     push_body_limit_bytes: int = 1024 * 1024
     push_timestamp_window_s: int = 300
-    push_concurrency: int = 256
+    push_concurrency: int = 256  # requests under way; one more is answered 503 with Retry-After
+    push_connections: int = 1024
+    push_head_timeout_s: Positive = 10.0  # a client that is slower with its request line and headers is cut off
+    push_body_timeout_s: Positive = 15.0
+    push_confirm_timeout_s: Positive = 5.0  # without Kafka's confirmation for so long a push is answered 503
+    push_rejects_per_minute: int = 60  # of one source, of what has no valid signature; the rest is only counted
     spool_dir: str = ""  # empty: beside the state of the local stack
     spool_limit_bytes: int = 512 * 1024 * 1024
+    stop_timeout_s: Positive = 10.0
 
 
 class Worker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -167,9 +176,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     requests_per_s: Positive = 5.0
     allow_private_address: bool = False  # a polled host on a private network must be allowed
     secret: str = ""  # name in table `secret`, or of the environment variable CITYSENSE_SECRET_<NAME>
-    auth: Literal["", "header", "md5", "hmac_sha256"] = ""
-    auth_header: str = ""
-    can_resend: bool = True  # false: what Kafka cannot take now goes to the spool
+    auth: Literal["", "none", "header", "md5", "hmac_sha256"] = ""  # empty: as the format has it; none: anyone
+    auth_header: str = ""  # "X-Key" or, with more than the secret in it, "Authorization: apikey {secret}"
+    can_resend: bool = True  # of a push. false: what Kafka cannot take goes to the spool, as a poll's minute does
     time_zone: str = "Asia/Shanghai"
     time_basis: Literal["", "lot", "feed", "ingest"] = ""  # empty: as the decoder knows
     crs: str = "EPSG:4326"
