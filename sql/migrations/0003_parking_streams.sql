@@ -26,7 +26,7 @@ create table parking_observation (
     shared_in_use integer,
     held         integer,
     free_max     integer,
-    percent_occupied real,
+    percent_occupied double precision,
     available    integer,                        -- as clamped (streams/parking/availability.py)
     available_min integer,
     available_max integer,
@@ -35,7 +35,8 @@ create table parking_observation (
     time_basis   text        not null,
     source_status text,
     flags        text[],                         -- null when there are none
-    raw_ref      text
+    raw_ref      text,
+    raw_text     text
 );
 select create_hypertable('parking_observation', 'at', chunk_time_interval => interval '1 day', create_default_indexes => false);
 create unique index parking_observation_key on parking_observation (series_id, at);

@@ -1,0 +1,56 @@
+"""How do many rows get into a series table at once? New ones by COPY; what may collide by insert .. on conflict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table with a unique key of its first `key` columns; types are PostgreSQL's names, in the order of columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    key: int = 2
+
+
+def copy_rows(
+    cursor: psycopg.Cursor[Any], table: Table, rows: Iterable[Sequence[Any]], into: str | None = None
+) -> None:
+    """Binary COPY. For rows that cannot collide: a UniqueViolation fails the transaction."""
+    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
+        sql.Identifier(into or table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    )
+    with cursor.copy(statement) as copy:
+        copy.set_types(table.types)
+        write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+def insert_rows(cursor: psycopg.Cursor[Any], table: Table, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Insert rows of which some may be stored already; the keys of those that collided, which are left as they were."""
+    if not rows:
+        return []
+    late = f"late_{table.name}"
+    cursor.execute(
+        sql.SQL("create temp table if not exists {} (like {}) on commit delete rows").format(
+            sql.Identifier(late), sql.Identifier(table.name)
+        )
+    )
+    cursor.execute(sql.SQL("delete from {}").format(sql.Identifier(late)))
+    copy_rows(cursor, table, rows, into=late)
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    key = sql.SQL(", ").join(map(sql.Identifier, table.columns[: table.key]))
+    stored = cursor.execute(
+        sql.SQL("insert into {} ({}) select {} from {} on conflict ({}) do nothing returning {}").format(
+            sql.Identifier(table.name), columns, columns, sql.Identifier(late), key, key
+        )
+    ).fetchall()
+    inserted = set(stored)
+    return [key_of for row in rows if (key_of := tuple(row[: table.key])) not in inserted]

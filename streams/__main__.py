@@ -1,0 +1,89 @@
+"""python -m streams worker | sweeps | replay"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from collections.abc import Callable
+
+import faust
+import typer
+
+from schemas.settings import Settings
+from schemas.topics import PARKING_OBSERVATIONS, REGISTERS_CHANGES, REJECTS, SOURCES_HEALTH, TOPICS, Topic
+from sql.connect import connect, read_settings
+from streams import replay, sweeps
+from streams.agents import add_agent
+from streams.app import create_app
+from streams.errors import StopWorker
+from streams.health import Progress, serve_metrics, watch
+from streams.ledger import Ledger, Slice
+from streams.parking.observations import Observations
+from streams.poison import PoisonLimits
+from streams.positions import align_fences, log_states, set_group_offsets, stopped_topics
+from streams.registers.store import RegisterChanges
+from streams.rejects.store import Rejects
+from streams.sources.store import SourceReports
+
+log = logging.getLogger("citysense.streams")
+program = typer.Typer(help="Streams: what comes from Kafka into TimescaleDB, and what happens because time passed.")
+program.add_typer(replay.app, name="replay")
+
+# Which slice applies which topic: the whole wiring of the worker.
+SLICES: dict[str, Callable[[Settings], Slice]] = {
+    PARKING_OBSERVATIONS.name: Observations,
+    REGISTERS_CHANGES.name: lambda settings: RegisterChanges(),
+    SOURCES_HEALTH.name: lambda settings: SourceReports(),
+    REJECTS.name: lambda settings: Rejects(),
+}
+
+
+def build(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> faust.App:
+    """The app of a worker, its fences and offsets in line with the log. Raises StopWorker or OperationalError."""
+    dsn = settings.dsn("streams")
+    logs = log_states(settings.bootstrap, topics)
+    with connect(dsn) as connection:
+        stopped = stopped_topics(connection)
+        fences = {topic.name: align_fences(connection, topic.name, logs[topic.name]) for topic in topics}
+    set_group_offsets(settings.bootstrap, settings.kafka.group, fences)
+    app = create_app(settings)
+    progress = Progress()
+    limits = PoisonLimits(in_a_row=settings.worker.poison_in_a_row, share=settings.worker.poison_share)
+    for topic in topics:
+        if topic.name in stopped:
+            progress.stopped(topic.name, "dead letters")
+            log.critical("%s stays stopped: ./citysense deadletter resume %s", topic.name, topic.name)
+            continue
+        topic_id = logs[topic.name][0].topic_id
+        open_connection = functools.partial(connect, dsn, statement_timeout_ms=settings.worker.statement_timeout_ms)
+        ledger = Ledger(topic.name, topic_id, SLICES[topic.name](settings), open_connection, limits)
+        add_agent(app, topic, ledger, progress, settings.worker)
+    watch(app, settings.worker.liveness_s)
+    return app
+
+
+@program.command()
+def worker(metrics_port: int = typer.Option(0, help="Port of the metrics; 0: as in the settings, -1: none.")) -> None:
+    """Apply every topic to the database until stopped. Several of one group share the partitions."""
+    settings = read_settings()
+    if metrics_port >= 0:
+        serve_metrics(metrics_port or settings.ports.worker_metrics)
+    try:
+        app = build(settings)
+    except StopWorker as error:
+        log.critical("cannot start: %s", error)
+        raise SystemExit(3) from error
+    sys.argv = sys.argv[:1]
+    faust.Worker(app, loglevel="info", redirect_stdouts=False).execute_from_commandline()
+
+
+@program.command(name="sweeps")
+def run_sweeps() -> None:
+    """Compute the minutes, and what happens because time passed. Needs only the database; one owner, others wait."""
+    sweeps.run(read_settings())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    program()

@@ -1,0 +1,128 @@
+"""What does one observation change? Is it new, late, a repeat or a correction; and what number does it clamp to?
+
+A row newer than the last of its series cannot collide in the table: it goes by COPY. The same values for the same
+time are a repeat and change nothing. Everything else goes the careful way. State never moves backward: only a newer
+time becomes the series' newest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
+
+from schemas.parking import Observation
+from schemas.settings import Parking
+from streams.parking.availability import Authoritative, Clamped, clamp
+
+Key = tuple[str, str, str]  # source, ref, pool
+StoredRow = tuple[Any, ...]  # in the order of store.OBSERVATION.columns
+
+# Places in astuple(Observation), which keeps the order of the fields.
+_OBSERVED_AT, _TIME_BASIS, _RECEIVED_AT, _SOURCE_STATUS, _RAW_REF, _RAW_TEXT = 16, 17, 18, 19, 21, 22
+_VALUES = slice(5, 16)  # mode .. percent_occupied
+
+
+class Series:
+    """What is known of one (source, ref, pool): enough to tell new from late from repeated."""
+
+    __slots__ = ("newest_at", "newest_values", "series_id")
+
+    def __init__(self, series_id: int, newest_at: datetime | None, newest_values: tuple[Any, ...] | None) -> None:
+        self.series_id = series_id
+        self.newest_at = newest_at
+        self.newest_values = newest_values
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """What was said again about a time: a correction, a void, or other values for a time that is stored already."""
+
+    series_id: int
+    at: datetime
+    observation: Observation
+    clamped: Clamped
+
+    @property
+    def digest(self) -> bytes:
+        return digest(self.observation)
+
+
+class Changes:
+    """What a take changes, in the order of the log."""
+
+    __slots__ = ("fresh", "late", "late_observations", "repeats", "revisions", "unknown")
+
+    def __init__(self) -> None:
+        self.fresh: list[StoredRow] = []
+        self.late: list[StoredRow] = []
+        self.late_observations: dict[tuple[int, datetime], list[tuple[Observation, Clamped]]] = {}
+        self.revisions: list[Revision] = []
+        self.unknown: list[Observation] = []  # of series that have no number yet
+        self.repeats = 0
+
+
+def fold(
+    series: dict[Key, Series],
+    capacities: dict[Key, int],
+    authoritative: dict[str, Authoritative],
+    rows: Sequence[Observation],
+    limits: Parking,
+    changes: Changes,
+) -> None:
+    """Apply rows to the state `series` and add what they change to `changes`."""
+    fresh = changes.fresh
+    for row in rows:
+        fields = astuple(row)
+        key = fields[:3]
+        known = series.get(key)
+        if known is None:
+            changes.unknown.append(row)
+            continue
+        if row.kind != "observe":
+            clamped = clamp(row, capacities.get(key), limits, authoritative.get(row.source, "free"))
+            about = row.supersedes or row.received_at
+            changes.revisions.append(Revision(known.series_id, about, row, clamped))
+            continue
+        received_at = fields[_RECEIVED_AT]
+        at = fields[_OBSERVED_AT] or received_at
+        values = (*fields[_VALUES], fields[_TIME_BASIS], fields[_SOURCE_STATUS])
+        newest_at = known.newest_at
+        is_newer = newest_at is None or at > newest_at
+        if not is_newer and at == newest_at and values == known.newest_values:
+            changes.repeats += 1
+            continue
+        clamped = clamp(row, capacities.get(key), limits, authoritative.get(row.source, "free"))
+        stored = (
+            known.series_id, at, fields[_OBSERVED_AT], received_at, *fields[_VALUES],
+            clamped.available, clamped.available_min, clamped.available_max, clamped.capacity_used, clamped.overflow,
+            fields[_TIME_BASIS], fields[_SOURCE_STATUS], list(clamped.flags) if clamped.flags else None,
+            fields[_RAW_REF], fields[_RAW_TEXT],
+        )  # fmt: skip
+        if is_newer:
+            known.newest_at = at
+            known.newest_values = values
+            fresh.append(stored)
+        else:
+            said = changes.late_observations.setdefault((known.series_id, at), [])
+            if not said:
+                changes.late.append(stored)
+            said.append((row, clamped))
+
+
+def values_of(stored: Sequence[Any]) -> tuple[Any, ...]:
+    """The values of a stored row that make it the same observation or another, as `fold` compares them."""
+    return (*stored[4:15], stored[20], stored[21])
+
+
+def identity(row: Observation) -> tuple[Any, ...]:
+    fields = astuple(row)
+    return (*fields[_VALUES], fields[_TIME_BASIS], fields[_SOURCE_STATUS])
+
+
+def digest(row: Observation) -> bytes:
+    """The same for the same values in every process: an identical repeat of a revision is no revision."""
+    return hashlib.blake2b(msgspec.json.encode([*identity(row), row.flags]), digest_size=16).digest()
