@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
 
 from connectors.decoding import Decoded, SourceContext
 from connectors.parking import (
+    bolink,
+    datex2,
     freiburg,
     hdb,
     hongkong,
     hongkong_flat,
     karlsruhe,
+    lpr,
     lta,
     ngsi_v2,
+    njytb,
     npr,
     opendatasoft,
     parkapi_v1,
     parkapi_v3,
+    tdznyun,
+    ymzh,
 )
 
 Decoder = Callable[[bytes, SourceContext], Decoded]
@@ -33,4 +43,62 @@ DECODERS: dict[str, Decoder] = {
     "ngsi-v2": ngsi_v2.decode,
     "freiburg": freiburg.decode,
     "karlsruhe": karlsruhe.decode,
+    "datex2": datex2.decode,
+    "ymzh": ymzh.decode,
+    "bolink": bolink.decode,
+    "tdznyun": tdznyun.decode,
+    "lpr": lpr.decode,
+    "njytb": njytb.decode,
+}
+
+ZONES: dict[str, str] = {  # of local times, for the command line, where nobody configured a source
+    "hdb": "Asia/Singapore",
+    "lta": "Asia/Singapore",
+    "hongkong": "Asia/Hong_Kong",
+    "hongkong-flat": "Asia/Hong_Kong",
+    "parkapi-v1": "UTC",
+    "parkapi-v3": "UTC",
+    "npr": "Europe/Amsterdam",
+    "opendatasoft": "Europe/Zurich",
+    "ngsi-v2": "Europe/Berlin",
+    "freiburg": "Europe/Berlin",
+    "karlsruhe": "Europe/Berlin",
+    "datex2": "Europe/Berlin",
+    "ymzh": "Asia/Shanghai",
+    "bolink": "Asia/Shanghai",
+    "tdznyun": "Asia/Shanghai",
+    "lpr": "Asia/Shanghai",
+    "njytb": "Asia/Shanghai",
+}
+TOPICS: dict[str, str] = {"njytb": njytb.TOPIC}  # where rows go that are no observations
+
+
+class Verify(Protocol):
+    """None when the message is the vendor's and recent, else bad_signature, missing_signature or stale_timestamp."""
+
+    def __call__(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        secret: str,
+        now: datetime,
+        window_s: int,
+        options: Mapping[str, Any] = ...,
+    ) -> str | None: ...
+
+
+class Push(msgspec.Struct, frozen=True):
+    """What a route of the push server needs besides the decoder; all pure."""
+
+    verify: Verify
+    replay_id: Callable[[bytes], str | None]  # what two deliveries of one message have in common
+    answer: Callable[[bool, str], tuple[int, bytes, str]]  # (is safe, reason word) -> status, body, content type
+
+
+PUSHES: dict[str, Push] = {
+    "ymzh": Push(ymzh.verify, ymzh.replay_id, ymzh.answer),
+    "bolink": Push(bolink.verify, bolink.replay_id, bolink.answer),
+    "tdznyun": Push(tdznyun.verify, tdznyun.replay_id, tdznyun.answer),
+    "lpr": Push(lpr.verify, lpr.replay_id, lpr.answer),
+    "njytb": Push(njytb.verify, njytb.replay_id, njytb.answer),
 }

@@ -49,6 +49,9 @@ def decode(payload: bytes, source: SourceContext) -> Decoded:
         is_publication = True
         for made in _READERS[name](element, source, ref):
             rejects.append(made) if isinstance(made, Reject) else rows.append(made)
+        if len(rows) + len(rejects) > source.rows_limit:
+            detail = f"more than the {source.rows_limit} items that are allowed"
+            return Decoded(rows=[], rejects=[reject(source, payload, "too_many_rows", detail)])
     if not is_publication:
         detail = f"<{local_name(root)}> holds no parking status publication"
         return Decoded(rows=[], rejects=[reject(source, payload, "bad_document", detail)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from connectors.decoding import SourceContext, Unreadable
+from connectors.words import ident
 
 Element = etree._Element
 
@@ -70,14 +71,16 @@ def members(element: Element, name: str, index_attribute: str) -> list[tuple[str
 def reference(element: Element, name: str, source: SourceContext) -> str:
     """The source's own id of a record. Raises Unreadable missing_id."""
     found = child(element, name)
-    ref = "" if found is None else (found.get("id") or "").strip()
+    ref = ident(None if found is None else found.get("id"), f"{name} id")
     until = source.options.get("ref_until")
-    if isinstance(until, str) and until:
-        ref = ref.partition(until)[0].strip()
-    if not ref:
-        raise Unreadable("missing_id", f"no {name} with an id")
-    return ref
+    return ident(ref.partition(until)[0], f"{name} id") if isinstance(until, str) and until else ref
 
 
 def as_text(element: Element) -> str:
     return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def member_as_text(record: Element, reference_name: str, member: Element) -> str:
+    """What is needed to read one member again: whose it is, and itself, without its neighbours."""
+    found = child(record, reference_name)
+    return as_text(member) if found is None else as_text(found) + as_text(member)

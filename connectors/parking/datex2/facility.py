@@ -6,8 +6,10 @@ repeats what its facilities count: it gets the pool `area_total`, so that no sum
 
 from __future__ import annotations
 
+from functools import partial
+
 from connectors.decoding import SourceContext, Unreadable, reject
-from connectors.parking.datex2.document import Element, as_text, members, reference, text, texts
+from connectors.parking.datex2.document import Element, as_text, member_as_text, members, reference, text, texts
 from connectors.parking.datex2.figures import Figures, observed, status_of
 from connectors.parking.datex2.pools import group_pool, total_pool
 from schemas.parking import Observation
@@ -31,8 +33,8 @@ def observations(record: Element, source: SourceContext, payload_ref: str) -> li
     found: list[Observation | Reject] = []
     if not groups or not site.are_empty:
         pool = total_pool("site", source, ref)
-        found.append(observed(site, record, source, ref=ref, pool=pool, payload_ref=payload_ref))
-    inherited = ("closed",) if status_of(site.words)[0] == "closed" else ()
+        found.append(observed(site, source, partial(as_text, record), ref=ref, pool=pool, payload_ref=payload_ref))
+    inherited = ("closed",) if status_of(site.words, source)[0] == "closed" else ()
     for index, group in groups:
         figures = Figures(
             free=text(group, "numberOfVacantAssignedParkingSpaces"),
@@ -40,8 +42,13 @@ def observations(record: Element, source: SourceContext, payload_ref: str) -> li
             time=site.time,
             words=inherited,
         )
-        pool = group_pool(ref, index, source)
-        found.append(observed(figures, group, source, ref=ref, pool=pool, payload_ref=payload_ref))
+        raw = partial(member_as_text, record, "parkingFacilityReference", group)
+        try:
+            pool = group_pool(ref, index, source)
+        except Unreadable as error:
+            found.append(reject(source, raw(), error.reason, error.detail))
+            continue
+        found.append(observed(figures, source, raw, ref=ref, pool=pool, payload_ref=payload_ref))
     return found
 
 
@@ -58,4 +65,4 @@ def area_observations(record: Element, source: SourceContext, payload_ref: str) 
         words=texts(record, "parkingAreaStatus"),
     )
     pool = total_pool("area", source, ref)
-    return [observed(figures, record, source, ref=ref, pool=pool, payload_ref=payload_ref)]
+    return [observed(figures, source, partial(as_text, record), ref=ref, pool=pool, payload_ref=payload_ref)]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 
 import msgspec
 
 from connectors.decoding import SourceContext, Unreadable, observation, reject
 from connectors.numbers import whole
-from connectors.parking.datex2.document import Element, as_text
-from connectors.times import checked, instant
+from connectors.times import observed as observed_time
 from schemas.parking import Mode, Observation, SourceStatus
 from schemas.source import Reject
 
@@ -34,6 +34,14 @@ _OCCUPANCY: dict[str, SourceStatus] = {
 _UNKNOWN = {"unknown", "statusUnknown", "carParkStatusUnknown"}
 _OPEN = {"open", "openingTimesInForce", "normalParkingConditionsApply", "specialParkingConditionsApply"}
 _WORST_FIRST: tuple[SourceStatus, ...] = ("full", "almost_full", "open")
+_THEIRS = {  # a word of theirs for each of ours
+    "closed": "closed",
+    "fault": "outOfOrder",
+    "full": "full",
+    "almost_full": "almostFull",
+    "open": "spacesAvailable",
+    "unknown": "unknown",
+}
 _FEWER_THAN = re.compile(r"^less[Tt]han(\d{1,5})(Parking)?(Spaces?)?(Available|Vacant)?$", re.ASCII)
 _MORE_THAN = re.compile(r"^more[Tt]han\d{1,5}(Parking)?(Spaces?)?(Available|Vacant)?$", re.ASCII)
 _NUMBER = re.compile(r"^[+-]?(\d{1,12}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?$", re.ASCII)
@@ -57,9 +65,14 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         return not self.words and all(number is None for number in numbers)
 
 
-def status_of(words: tuple[str, ...]) -> tuple[SourceStatus | None, bool]:
-    """Our word for theirs, and whether a word was among them that nobody knows."""
-    said = set(words)
+def status_of(words: tuple[str, ...], source: SourceContext) -> tuple[SourceStatus | None, bool]:
+    """Our word for theirs, and whether a word was among them that nobody knows.
+
+    Option `status` gives more words, or other meanings: {"carParkOnRequest" = "open"}.
+    """
+    configured = source.options.get("status")
+    ours = configured if isinstance(configured, dict) else {}
+    said = {_THEIRS.get(str(ours.get(word)), word) for word in words}
     is_strange = bool(said - _CLOSED - _FAULT - _OCCUPANCY.keys() - _UNKNOWN - _OPEN)
     if said & _CLOSED:
         return "closed", is_strange
@@ -75,19 +88,19 @@ def status_of(words: tuple[str, ...]) -> tuple[SourceStatus | None, bool]:
 
 
 def observed(
-    figures: Figures, element: Element, source: SourceContext, *, ref: str, pool: str, payload_ref: str
+    figures: Figures, source: SourceContext, raw: Callable[[], str], *, ref: str, pool: str, payload_ref: str
 ) -> Observation | Reject:
-    raw = as_text(element)
+    """`raw` writes the XML of the item; it is asked only for a reject."""
     try:
-        at, flags = checked(instant(figures.time, "iso", source.zone), source)
-        status, is_strange = status_of(figures.words)
+        at, basis, flags = observed_time(figures.time, source)
         free = whole(figures.free, "vacant spaces")
         vehicles = whole(figures.vehicles, "vehicles")
         occupied = whole(figures.occupied, "occupied spaces")
         occupied = vehicles if occupied is None else occupied
         capacity = whole(figures.capacity, "spaces")
     except Unreadable as error:
-        return reject(source, raw, error.reason, error.detail)
+        return reject(source, raw(), error.reason, error.detail)
+    status, is_strange = status_of(figures.words, source)
     percent, is_bad_percent = _percent(figures.percent)
     free_max, graded_status, is_bad_grade = _graded(figures.graded)
     flags += ("unknown_status",) if is_strange or is_bad_grade else ()
@@ -102,9 +115,9 @@ def observed(
         mode = "percent"
     elif not counted and (status or graded_status):
         mode = "flag"
-    return observation(
+    made = observation(
         source,
-        raw,
+        "",
         ref=ref,
         pool=pool,
         mode=mode,
@@ -115,12 +128,13 @@ def observed(
         free_max=free_max,
         percent_occupied=percent,
         observed_at=at,
-        time_basis=source.time_basis or ("ingest" if figures.time is None else "lot"),
+        time_basis=basis,
         source_status=graded_status if status is None else status,
         flags=flags,
         raw_text=figures.percent if is_bad_percent else figures.graded if is_bad_grade else None,
         raw_ref=payload_ref,
     )
+    return reject(source, raw(), made.reason, made.detail) if isinstance(made, Reject) else made
 
 
 def _percent(text: str | None) -> tuple[float | None, bool]:

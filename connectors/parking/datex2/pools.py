@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.decoding import SourceContext
+from connectors.decoding import SourceContext, Unreadable
 from schemas.parking import PUBLIC
 
 _TOTALS = {"site": PUBLIC, "area": "area_total"}
@@ -13,4 +13,7 @@ def total_pool(word: str, source: SourceContext, ref: str) -> str:
 
 
 def group_pool(ref: str, index: str, source: SourceContext) -> str:
+    """Raises Unreadable missing_pool."""
+    if not index:
+        raise Unreadable("missing_pool", "a group without index")
     return source.pools.get(f"{ref}/{index}") or source.pools.get(index) or f"group_{index}"

@@ -6,10 +6,12 @@ Status of single spaces (parkingSpaceStatus) is no count of a pool and is left o
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from connectors.decoding import SourceContext, Unreadable, reject
-from connectors.parking.datex2.document import Element, as_text, child, members, reference, text, texts
+from connectors.parking.datex2.document import Element, as_text, child, member_as_text, members, reference, text, texts
 from connectors.parking.datex2.figures import Figures, observed, status_of
 from connectors.parking.datex2.pools import group_pool, total_pool
 from schemas.parking import Observation
@@ -26,17 +28,23 @@ def observations(record: Element, source: SourceContext, payload_ref: str) -> li
     groups = members(record, "groupOfParkingSpacesStatus", "groupIndex")
     found: list[Observation | Reject] = []
     if not groups or not site.are_empty:
-        total = observed(site, record, source, ref=ref, pool=total_pool("site", source, ref), payload_ref=payload_ref)
+        pool = total_pool("site", source, ref)
+        total = observed(site, source, partial(as_text, record), ref=ref, pool=pool, payload_ref=payload_ref)
         if isinstance(total, Observation) and child(record, "parkingSpaceStatus") is not None:
             total = msgspec.structs.replace(total, flags=(*total.flags, "single_spaces"))
         found.append(total)
-    inherited = ("closed",) if status_of(site.words)[0] == "closed" else ()
+    inherited = ("closed",) if status_of(site.words, source)[0] == "closed" else ()
     for index, group in groups:
         figures = _figures(group, inherited + texts(group, "parkingSiteStatus"))
         if figures.time is None:
             figures = msgspec.structs.replace(figures, time=site.time)
-        pool = group_pool(ref, index, source)
-        found.append(observed(figures, group, source, ref=ref, pool=pool, payload_ref=payload_ref))
+        raw = partial(member_as_text, record, "parkingRecordReference", group)
+        try:
+            pool = group_pool(ref, index, source)
+        except Unreadable as error:
+            found.append(reject(source, raw(), error.reason, error.detail))
+            continue
+        found.append(observed(figures, source, raw, ref=ref, pool=pool, payload_ref=payload_ref))
     return found
 
 
