@@ -1,0 +1,20 @@
+-- name: active(domain, kinds)
+-- The alerts of these kinds that have not ended.
+select alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail
+from alert where domain = :domain and kind = any(:kinds) and ended_at is null order by alert_id;
+
+-- name: put_alert(alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail)!
+-- The state of an alert after a change. One that begins again under the id it had goes on with the next revision.
+insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
+    sentence_en, detail)
+values (:alert_id, :domain, :kind, :subject, :level, :certainty, :raised_at, :ended_at, :revision, :sentence_zh,
+    :sentence_en, :detail)
+on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
+    ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
+    sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail;
+
+-- name: add_event(alert_id, at, change, level, detail)!
+-- The change itself, under the revision that the alert has now.
+insert into alert_event (alert_id, at, revision, change, level, detail)
+select alert_id, :at, revision, :change, :level, :detail from alert where alert_id = :alert_id
+on conflict do nothing;
