@@ -143,6 +143,24 @@ class Parking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     silent_min_s: Positive = 180.0
 
 
+class Sweeps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    catchup_hours: Positive = 24.0  # minutes missed longer ago are jumped, with an incident
+    revise_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 60  # how long a late minute may still be revised
+    pipeline_late_s: Positive = 60.0  # the log's clock this far behind the wall is an alert
+    blind_s: Positive = 60.0  # no source at all reports for so long: the pipeline is blind, no source is judged
+
+
+class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many days each kind of row is kept. Dropped daily, chunk by chunk."""
+
+    observations_days: Annotated[int, msgspec.Meta(ge=2)] = 90
+    minutes_days: Annotated[int, msgspec.Meta(ge=28)] = 90  # the forecast looks back three weeks
+    snapshots_days: Annotated[int, msgspec.Meta(ge=2)] = 30
+    raw_payload_days: Annotated[int, msgspec.Meta(ge=2)] = 30
+    reports_days: Annotated[int, msgspec.Meta(ge=2)] = 14
+    alert_events_days: Annotated[int, msgspec.Meta(ge=30)] = 1826
+
+
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     bind: str = "127.0.0.1"
     public_url: str = ""  # what the discovery document calls us; empty: as the request says
@@ -199,6 +217,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     connectors: Connectors = Connectors()
     worker: Worker = Worker()
     parking: Parking = Parking()
+    sweeps: Sweeps = Sweeps()
+    retention: Retention = Retention()
     feed: Feed = Feed()
     sources: tuple[Source, ...] = ()
     instance: str = "main"
