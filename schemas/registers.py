@@ -11,6 +11,15 @@ from schemas.fields import Count, Id, Instant, Word
 from schemas.parking import PUBLIC as PUBLIC_POOL
 
 ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+Vehicle = Literal["car", "motorcycle", "lgv", "hgv", "coach", "bicycle"]
+Audience = Literal[
+    "public", "resident", "contract", "disabled", "ev", "women_family", "shared", "reserved", "unloading"
+]
+Product = Literal["short_term", "shared_window", "monthly"]
+CapPeriod = Literal["day", "window", "stay"]
+Whole = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Lat = Annotated[float, msgspec.Meta(ge=-90, le=90)]
+Lon = Annotated[float, msgspec.Meta(ge=-180, le=180)]
 Weekdays = Annotated[tuple[Annotated[int, msgspec.Meta(ge=1, le=7)], ...], msgspec.Meta(max_length=7)]
 
 
@@ -46,28 +55,28 @@ class ShareWindowChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class Subdistrict(msgspec.Struct, frozen=True, kw_only=True):
-    code: str
+    code: Id
     name_zh: str
     name_en: str
     geometry: dict[str, Any]  # GeoJSON, WGS-84
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
-    operator_id: str
+    operator_id: Id
     name_zh: str
     name_en: str
     contact: str | None = None
 
 
 class SourceTerms(msgspec.Struct, frozen=True, kw_only=True):
-    source: str
+    source: Id
     licence: str
     attribution: str
     url: str | None = None
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
-    lot_id: str
+    lot_id: Id
     version: int = 1
     valid_from: datetime
     valid_to: datetime | None = None
@@ -76,8 +85,8 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
     subdistrict_code: str
     operator_id: str | None = None
     kind: Literal["on_street", "surface", "garage", "underground", "mechanical"]
-    lat: float  # WGS-84
-    lon: float
+    lat: Lat  # WGS-84
+    lon: Lon
     crs_given: str = "EPSG:4326"
     address_zh: str | None = None
     address_en: str | None = None
@@ -94,42 +103,42 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
 class LotSource(msgspec.Struct, frozen=True, kw_only=True):
     """Which (source, ref) reports for which lot. Of two that are both usable the lower priority number leads."""
 
-    source: str
-    ref: str
-    lot_id: str
-    priority: int = 1
+    source: Id
+    ref: Id
+    lot_id: Id
+    priority: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     valid_from: datetime
     valid_to: datetime | None = None
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True):
-    lot_id: str
-    pool: str
+    lot_id: Id
+    pool: Word
     version: int = 1
-    vehicle: str = "car"
-    audience: str
-    product: str = "short_term"
+    vehicle: Vehicle = "car"
+    audience: Audience
+    product: Product = "short_term"
     exclusive: bool = True  # its spaces are in no other pool: only exclusive pools may be summed
-    capacity: int | None = None
+    capacity: Whole | None = None
     capacity_basis: Literal["master", "live", "contract"] = "master"
     valid_from: datetime
     valid_to: datetime | None = None
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    lot_id: str
-    line: int
+    lot_id: Id
+    line: Whole
     version: int = 1
-    pool: str = PUBLIC_POOL
-    weekdays: tuple[int, ...] = ()
+    pool: Word = PUBLIC_POOL
+    weekdays: Weekdays = ()
     on_holidays: bool | None = None
-    start: str = "00:00"
-    end: str = "24:00"
-    step_min: int
-    step_price_fen: int
-    free_min: int = 0
-    cap_fen: int | None = None
-    cap_period: str | None = None
+    start: ClockTime = "00:00"
+    end: ClockTime = "24:00"
+    step_min: Annotated[int, msgspec.Meta(ge=1, le=100_000)]
+    step_price_fen: Whole
+    free_min: Whole = 0
+    cap_fen: Whole | None = None
+    cap_period: CapPeriod | None = None
     text_zh: str | None = None
     text_en: str | None = None
     valid_from: datetime
@@ -139,22 +148,22 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 class ShareWindow(msgspec.Struct, frozen=True, kw_only=True):
     """Spaces that a lot gives to the public in a window of local civil time (reference parking 6.3)."""
 
-    window_id: str
+    window_id: Id
     version: int = 1
     lot_id: str | None
-    source: str = "register"
+    source: Id = "register"
     ref: str | None = None
-    pool: str = "shared"
-    spaces: int
-    weekdays: tuple[int, ...] = ()
+    pool: Word = "shared"
+    spaces: Whole
+    weekdays: Weekdays = ()
     holiday_rule: Literal["as_weekday", "only_holidays", "not_holidays", "every_day"] = "as_weekday"
-    start: str
-    end: str
+    start: ClockTime
+    end: ClockTime
     entry_only: bool = False
-    min_stay_min: int = 0
-    grace_min: int = 0
-    buffer_min: int = 0
-    reserve: int = 0
+    min_stay_min: Whole = 0
+    grace_min: Whole = 0
+    buffer_min: Whole = 0
+    reserve: Whole = 0
     exclusive: bool = False
     entrance_id: str | None = None
     eligibility: Literal["anyone", "registered_plate", "app", "reservation"] = "anyone"
