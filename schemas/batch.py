@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from schemas import parking
+from schemas.fields import check_text
 from schemas.parking import Observation
 from schemas.registers import ShareWindowChange
 from schemas.source import Health, Reject, Tick
@@ -55,6 +57,13 @@ _lists = {schema: msgspec.json.Decoder(list[row_type]) for schema, row_type in R
 _singles = {schema: msgspec.json.Decoder(row_type) for schema, row_type in ROW_TYPES.items()}
 
 
+def check(row: Row) -> None:
+    """Raise ValueError when a row breaks the part of its contract that types cannot say."""
+    check_text(row)
+    if isinstance(row, Observation):
+        parking.check(row)
+
+
 def encode_row(row: Row) -> bytes:
     return _encoder.encode(row)
 
@@ -81,9 +90,14 @@ def decode(record: bytes) -> DecodedBatch:
     if schema not in _lists:
         raise BatchError(f"unknown schema {schema[:64]!r}")
     try:
-        return DecodedBatch(schema, _lists[schema].decode(envelope.rows), [])
+        rows = _lists[schema].decode(envelope.rows)
     except msgspec.MsgspecError:
         return _one_by_one(schema, envelope.rows)
+    # A control character can only stand in JSON as a u00 escape, or as a bare DEL.
+    has_control = b"\\u00" in bytes(envelope.rows) or b"\x7f" in bytes(envelope.rows)
+    if has_control or (rows and isinstance(rows[0], Observation) and not parking.are_sound(rows)):
+        return _one_by_one(schema, envelope.rows)
+    return DecodedBatch(schema, rows, [])
 
 
 def _one_by_one(schema: str, raw: msgspec.Raw) -> DecodedBatch:
@@ -96,7 +110,9 @@ def _one_by_one(schema: str, raw: msgspec.Raw) -> DecodedBatch:
     decoder = _singles[schema]
     for index, item in enumerate(items):
         try:
-            rows.append(decoder.decode(item))
-        except msgspec.MsgspecError as error:
+            row = decoder.decode(item)
+            check(row)
+            rows.append(row)
+        except (msgspec.MsgspecError, ValueError) as error:
             bad.append(BadRow(index, bytes(item), str(error)))
     return DecodedBatch(schema, rows, bad)

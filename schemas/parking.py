@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.fields import Count, Id, Instant, Percent, Text, Total, Word, check_instant
+from schemas.fields import EARLIEST, FUTURE_LIMIT, Count, Id, Instant, Percent, Text, Total, Word, check_instant
 
 Kind = Literal["observe", "correct", "void"]
 Mode = Literal["count", "flag", "graded", "percent", "closed"]
@@ -15,7 +17,7 @@ SourceStatus = Literal["open", "almost_full", "full", "closed", "fault", "unknow
 PUBLIC = "public"  # the pool of ordinary cars and anyone; the headline of a lot
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One pool of one lot at one time. Counts are spaces; null is "the source did not say", zero is a reading.
 
     kind       observe; correct (replaces what was said for the time `supersedes`); void (takes it back)
@@ -50,8 +52,24 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     raw_ref: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     raw_text: Text | None = None  # what stood where a number should (Salzburg: "490 (79%)"), kept to be repaired
 
-    def __post_init__(self) -> None:
-        check_instant("observed_at", self.observed_at, self.received_at)
-        check_instant("supersedes", self.supersedes, self.received_at)
-        if self.kind != "observe" and self.supersedes is None:
-            raise ValueError(f"kind {self.kind} needs supersedes: the time whose observation it replaces")
+
+def check(row: Observation) -> None:
+    """Raise ValueError when a row breaks what its types cannot say: its times, and what a correction needs."""
+    check_instant("observed_at", row.observed_at, row.received_at)
+    check_instant("supersedes", row.supersedes, row.received_at)
+    if row.kind != "observe" and row.supersedes is None:
+        raise ValueError(f"kind {row.kind} needs supersedes: the time whose observation it replaces")
+
+
+def are_sound(rows: Sequence[Observation]) -> bool:
+    """Whether no row of many can fail `check`: the quick road for records in which nothing is wrong."""
+    received_at: datetime | None = None
+    latest = EARLIEST
+    for row in rows:
+        if row.received_at is not received_at:
+            received_at = row.received_at
+            latest = received_at + FUTURE_LIMIT
+        at = row.observed_at
+        if (at is not None and not EARLIEST <= at <= latest) or row.kind != "observe":
+            return False
+    return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import psycopg
@@ -23,12 +24,37 @@ def copy_rows(
     cursor: psycopg.Cursor[Any], table: Table, rows: Iterable[Sequence[Any]], into: str | None = None
 ) -> None:
     """Binary COPY. For rows that cannot collide: a UniqueViolation fails the transaction."""
-    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(
-        sql.Identifier(into or table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))
-    )
-    with cursor.copy(statement) as copy:
+    with cursor.copy(_copy_statement(table, into or table.name)) as copy:
         copy.set_types(table.types)
         write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+class Streaming:
+    """A COPY that opens with its first row and takes rows while others are still being computed.
+
+    The server stores what it has got meanwhile: that halves the wall time of a take. Between the first row and the
+    end of the `with` the cursor is busy. An exception inside aborts the COPY, and so the transaction.
+    """
+
+    def __init__(self, cursor: psycopg.Cursor[Any], table: Table) -> None:
+        self._cursor = cursor
+        self._table = table
+        self._open = contextlib.ExitStack()
+        self._copy: psycopg.Copy | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    def write(self, rows: Iterable[Sequence[Any]]) -> None:
+        if self._copy is None:
+            self._copy = self._open.enter_context(self._cursor.copy(_copy_statement(self._table, self._table.name)))
+            self._copy.set_types(self._table.types)
+        write = self._copy.write_row
         for row in rows:
             write(row)
 
@@ -54,3 +80,9 @@ def insert_rows(cursor: psycopg.Cursor[Any], table: Table, rows: Sequence[Sequen
     ).fetchall()
     inserted = set(stored)
     return [key_of for row in rows if (key_of := tuple(row[: table.key])) not in inserted]
+
+
+def _copy_statement(table: Table, into: str) -> sql.Composed:
+    return sql.SQL("copy {} ({}) from stdin (format binary)").format(
+        sql.Identifier(into), sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    )

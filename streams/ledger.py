@@ -55,6 +55,9 @@ class Slice(Protocol):
     def load(self, cursor: psycopg.Cursor[Any], partitions: Sequence[int], register_version: int) -> None:
         """Load the state of these partitions, and the registers when their version is another."""
 
+    def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[Any]:
+        """Around all folds of a take: rows that need nothing else may go to the database while others are folded."""
+
     def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
         """Apply the rows of one record to the state and remember the changes. Pure: values in, values out."""
 
@@ -169,7 +172,8 @@ class Ledger:
             stale = [p for p, next_offset in fences.items() if self._next.get(p) != next_offset]
             if stale or version != self._register_version:
                 self.domain.load(cursor, stale, version)
-            applied, clocks, dead = self._fold(records, fences, excluded)
+            with self.domain.streaming(cursor):
+                applied, clocks, dead = self._fold(records, fences, excluded)
             self.domain.write(cursor)
             dead.extend(letters)
             if dead:

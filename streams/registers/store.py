@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,6 +38,9 @@ class RegisterChanges:
         rows = cursor.execute(_LATEST).fetchall()
         windows = [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), ShareWindow) for row in rows]
         self._latest = {window.window_id: window for window in windows}
+
+    def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
         for row in rows:

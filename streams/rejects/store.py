@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,9 @@ class Rejects:
 
     def load(self, cursor: psycopg.Cursor[Any], partitions: Sequence[int], register_version: int) -> None:
         return
+
+    def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
         self._letters.extend(letter(partition, offset, index, row) for index, row in enumerate(rows))
