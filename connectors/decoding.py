@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from schemas.batch import Row
+from schemas.batch import Row, check
 from schemas.parking import Observation, TimeBasis
 from schemas.settings import Source
 from schemas.source import RAW_LIMIT_BYTES, Reject
@@ -226,6 +226,8 @@ def _row(source: SourceContext, fields: dict[str, Any]) -> Observation:
     fields["source"] = source.source
     fields["received_at"] = source.received_at
     try:
-        return msgspec.convert(fields, Observation)
+        row = msgspec.convert(fields, Observation)
+        check(row)
     except (ValueError, TypeError, RecursionError) as error:
         raise Unreadable("contract", str(error)) from error
+    return row
