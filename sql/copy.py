@@ -59,6 +59,11 @@ class Streaming:
             write(row)
 
 
+def not_streaming(cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:
+    """For slices that write everything at the end of a take."""
+    return contextlib.nullcontext()
+
+
 def insert_rows(cursor: psycopg.Cursor[Any], table: Table, rows: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """Insert rows of which some may be stored already; the keys of those that collided, which are left as they were."""
     if not rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 import psycopg
 
 from schemas.registers import ShareWindow, ShareWindowChange
+from sql.copy import not_streaming
 from streams.registers.windows import next_version
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(ShareWindow))
@@ -22,6 +22,8 @@ _BUMP = "update register_version set version = version + 1, changed_at = now() w
 
 class RegisterChanges:
     """A cache of the newest version of each window that came by message, and of which lot a (source, ref) is."""
+
+    streaming = staticmethod(not_streaming)
 
     def __init__(self) -> None:
         self._latest: dict[str, ShareWindow] = {}
@@ -38,9 +40,6 @@ class RegisterChanges:
         rows = cursor.execute(_LATEST).fetchall()
         windows = [msgspec.convert(dict(zip(_FIELDS, row, strict=True)), ShareWindow) for row in rows]
         self._latest = {window.window_id: window for window in windows}
-
-    def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
 
     def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
         for row in rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import psycopg
 
 from schemas.source import Reject
 from schemas.topics import REJECTS
+from sql.copy import not_streaming
 
 _INSERT = """
 insert into dead_letter (topic, partition, kafka_offset, row_index, schema, source, received_at, reason, detail, raw,
@@ -23,6 +23,8 @@ values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 class Rejects:
     """No state: each reject is a row of its own, known by its place in the log."""
 
+    streaming = staticmethod(not_streaming)
+
     def __init__(self) -> None:
         self._letters: list[tuple[Any, ...]] = []
 
@@ -31,9 +33,6 @@ class Rejects:
 
     def load(self, cursor: psycopg.Cursor[Any], partitions: Sequence[int], register_version: int) -> None:
         return
-
-    def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
 
     def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
         self._letters.extend(letter(partition, offset, index, row) for index, row in enumerate(rows))

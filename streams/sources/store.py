@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 
 from schemas.source import Health
 from sql.connect import Connection
+from sql.copy import not_streaming
 from sql.named import named
 from streams.sources.health import SourceHealth, apply
 from streams.sources.silence import Judged, Report, SilenceLimits, judge, watching_since
@@ -21,6 +22,8 @@ _SQL = named("sources")
 
 class SourceReports:
     """A cache of the sources' health, and the reports of a take. `write` is exactly once under the fence."""
+
+    streaming = staticmethod(not_streaming)
 
     def __init__(self) -> None:
         self._known: dict[str, SourceHealth] = {}
