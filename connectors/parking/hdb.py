@@ -14,7 +14,7 @@ from connectors.numbers import whole
 from connectors.times import observed
 from connectors.words import ident, pool
 
-_POOLS = {"C": "public", "Y": "motorcycle", "H": "hgv", "L": "hgv"}
+_POOLS = {"C": "public", "Y": "motorcycle", "H": "hgv"}
 
 _Item = tuple[dict[str, Any], Any]  # a park, one of its carpark_info[]
 

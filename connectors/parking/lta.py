@@ -12,7 +12,7 @@ from connectors.decoding import Decoded, SourceContext, Unreadable, array, decod
 from connectors.numbers import whole
 from connectors.words import ident, pool
 
-_POOLS = {"C": "public", "Y": "motorcycle", "H": "hgv", "L": "hgv"}
+_POOLS = {"C": "public", "Y": "motorcycle", "H": "hgv"}
 
 
 def decode(payload: bytes, source: SourceContext) -> Decoded:

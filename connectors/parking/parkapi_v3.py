@@ -76,8 +76,10 @@ def _fields(item: _Item, source: SourceContext) -> dict[str, Any]:
 
 def _pool(site: dict[str, Any], source: SourceContext) -> str:
     """Whom the whole site is for: its purpose, or those it is restricted to. No purpose is CAR, as in the API."""
-    purpose = pool(site.get("purpose") or "CAR", _PURPOSES, source)
-    restrictions = site.get("restrictions") or []
+    purpose = site.get("purpose")
+    purpose = "public" if purpose is None else pool(purpose, _PURPOSES, source)
+    restrictions = site.get("restrictions")
+    restrictions = [] if restrictions is None else restrictions
     if not isinstance(restrictions, list) or not all(isinstance(one, dict) for one in restrictions):
         raise Unreadable("bad_item", f"restrictions is {shown(restrictions)}, not an array of objects")
     types = [one["type"] for one in restrictions if one.get("type") is not None]  # without: a longest stay for all
