@@ -41,7 +41,7 @@ class Publisher:
     ) -> None:
         self.limits = limits
         self.connector = connector
-        self._now = now
+        self.now = now
         self._producer = Producer(bootstrap, limits, connector)
         self._lanes = {
             (topic.name, partition): Lane(topic.name, partition, limits, self._send, self._account)
@@ -53,6 +53,7 @@ class Publisher:
         self._holds: dict[int, datetime] = {}
         self._next_hold = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._ticking: asyncio.Task[None] | None = None
         self._closing = False
         self.pending_rows = 0
         self.pending_bytes = 0
@@ -64,9 +65,10 @@ class Publisher:
         """No broker confirms. New deliveries are refused at once; the ticks in the lanes find out when it is back."""
         return self._producer.stalled_s() > AWAY_AFTER_S
 
-    def start(self) -> None:
+    def start(self, *, ticking: bool = True) -> None:
         self._tasks = [asyncio.create_task(lane.run()) for lane in self._lanes.values()]
-        self._tasks.append(asyncio.create_task(self._tick_forever()))
+        if ticking:
+            self._ticking = asyncio.create_task(self._tick_forever())
 
     async def publish(self, rows: Sequence[Row], timeout_s: float | None = None) -> None:
         """Returns when the broker has confirmed every row. Raises NotConfirmed."""
@@ -107,7 +109,7 @@ class Publisher:
 
     def tick(self) -> None:
         """Put the clock of this process into every partition, behind what is in line there."""
-        at = min((self._now(), *self._holds.values()))
+        at = min((self.now(), *self._holds.values()))
         encoded = encode_row(Tick(received_at=at, connector=self.connector))
         for lane in self._lanes.values():
             if lane.last_tick is None or lane.last_tick.settled.done():
@@ -122,8 +124,8 @@ class Publisher:
         """Send what is in line, then refuse what is left. New offers are refused at once."""
         self._closing = True
         deadline = time.monotonic() + timeout_s
-        if self._tasks:
-            self._tasks[-1].cancel()
+        if self._ticking is not None:
+            self._ticking.cancel()
         if not self.is_away:
             waiting = [ticket.settled for lane in self._lanes.values() for ticket in lane.tickets()]
             if waiting:
