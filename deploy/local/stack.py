@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from deploy.local import broker, database, supervision
 from deploy.local.credentials import ensure_credentials, environment, with_environment
 from deploy.local.places import SYSTEM_STATE, SYSTEM_USER, Places, places
+from deploy.local.ports import require_free
 from deploy.local.programs import install_programs, locked
 from deploy.local.progress import Progress, Silent, StackError
 from deploy.local.topics import admin, ensure_topics
@@ -145,7 +146,8 @@ def _start(where: Places, settings: Settings, names: tuple[str, ...], show: Prog
     waiting = [name for name in names if not known[name].is_running]
     for name in waiting:
         if known[name].pid == 0:
-            _check_ports(settings, name)
+            for port in _ports_of(settings, name):
+                require_free(port, name)
         supervision.start(where, name)
     checks = {"postgres": _postgres_answers} | dict.fromkeys([n for n in names if n != "postgres"], _kafka_answers)
     for name in sorted(names, reverse=True):  # postgres is ready first
@@ -156,21 +158,10 @@ def _start(where: Places, settings: Settings, names: tuple[str, ...], show: Prog
             _wait_until_ready(where, settings, name, checks[name])
 
 
-def _check_ports(settings: Settings, name: str) -> None:
+def _ports_of(settings: Settings, name: str) -> tuple[int, ...]:
     if name == "postgres":
-        ports: tuple[int, ...] = (settings.ports.postgres,)
-    else:
-        ports = broker.ports_of(settings, int(name.partition("-")[2] or 1))
-    for port in ports:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise StackError(
-                    f"port {port}, which {name} needs, is taken by another program: end it"
-                    f" (`ss -ltnp | grep {port}` names it), or choose other ports in citysense.toml [stack.ports]"
-                ) from error
+        return (settings.ports.postgres,)
+    return broker.ports_of(settings, int(name.partition("-")[2] or 1))
 
 
 def _wait_until_ready(where: Places, settings: Settings, name: str, answers: Callable[[Settings], str]) -> None:

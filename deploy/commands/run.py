@@ -1,0 +1,188 @@
+"""Start, watch and stop the platform: demo, up, status, logs, down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from types import FrameType
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.live import Live
+from rich.table import Table
+
+from deploy.commands.shared import hand_over, notes, screen, settings_now, steps
+from deploy.local import district, platform
+from deploy.local.machine import FOR_STACK, install_missing, install_page_libraries
+from deploy.local.places import places
+from deploy.local.platform import Fare
+from deploy.local.progress import StackError
+from deploy.local.stack import down as stack_down
+from deploy.local.stack import up as stack_up
+from deploy.processes import BY_NAME
+from schemas.settings import Settings
+
+Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is up; `./citysense down` stops it.")]
+
+
+def demo(detach: Detach = False) -> None:
+    """The whole platform with a simulated district: 313 car parks, polled and pushed over real sockets.
+
+    The first time downloads Kafka and TimescaleDB (some minutes); later starts take seconds.
+
+    [bold]./citysense demo[/]             stays in the foreground, Ctrl-C stops everything
+    [bold]./citysense demo --detach[/]    returns when it is up
+    """
+    _bring_up(settings_now(), in_demo=True, detach=detach)
+
+
+def up(detach: Detach = False) -> None:
+    """The platform with the real sources that citysense.toml enables.
+
+    [bold]./citysense up[/]               stays in the foreground, Ctrl-C stops everything
+    [bold]./citysense up --detach[/]      returns when it is up
+    """
+    _bring_up(settings_now(), in_demo=False, detach=detach)
+
+
+def down(
+    wipe: Annotated[bool, typer.Option("--wipe", help="Remove all its data too. There is no way back.")] = False,
+) -> None:
+    """Stop everything, the platform first. What was accepted is kept, and applied at the next start.
+
+    [bold]./citysense down --wipe[/]      removes the data as well (downloaded programs stay)
+    """
+    settings = settings_now()
+    stack_down(settings, steps(), wipe=wipe)
+    notes.print("All stopped." + (f" The data of {settings.instance!r} is gone." if wipe else ""))
+
+
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object a process.")] = False) -> None:
+    """How each process fares. Exit code 1 when one is not well.
+
+    [bold]./citysense status --json[/]    for programs
+    """
+    settings = settings_now()
+    found = platform.fares(settings)
+    if as_json:
+        for fare in found:
+            screen.print(msgspec.json.encode(fare).decode(), soft_wrap=True)
+    elif found:
+        screen.print(_table(settings, found))
+    else:
+        screen.print("Nothing runs. `./citysense demo` or `./citysense up` starts it.")
+    if not found or not all(fare.is_well for fare in found):
+        raise typer.Exit(1)
+
+
+def logs(
+    name: Annotated[
+        str, typer.Argument(help="kafka, postgres, worker, sweeps, connectors, feed, district, supervisord")
+    ],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+) -> None:
+    """The log of one process.
+
+    [bold]./citysense logs worker -f[/]
+    """
+    where = places(settings_now())
+    log = where.log(name)
+    if not log.exists():
+        there = ", ".join(sorted(path.stem for path in where.logs.glob("*.log"))) or "none yet"
+        raise StackError(f"there is no log of {name!r}. Those there: {there}")
+    hand_over(["tail", "-n", str(lines), *(["-F"] if follow else []), str(log)], os.environ)
+
+
+def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
+    show = steps()
+    try:
+        install_missing(FOR_STACK, show)
+        install_page_libraries(show)
+        ready = stack_up(settings, show)
+        overlay = district.prepare(ready, show) if in_demo else {}
+        platform.start(ready, show, demo=in_demo, overlay=overlay)
+    except KeyboardInterrupt:
+        notes.print("Interrupted: stopping what was started.")
+        stack_down(settings, show)
+        raise typer.Exit(130) from None
+    ports = ready.ports
+    screen.print(f"The feed and its page:  http://127.0.0.1:{ports.feed}/")
+    if detach:
+        screen.print("./citysense status  tells how it fares,  ./citysense down  stops it.")
+        return
+    _watch(ready)
+    stack_down(settings, show)
+
+
+def _watch(settings: Settings) -> None:
+    """Show how all fares until Ctrl-C or a termination signal."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        if screen.is_terminal:
+            with Live(console=screen, auto_refresh=False) as live:
+                while found := platform.fares(settings):
+                    live.update(_table(settings, found, "Ctrl-C stops everything"), refresh=True)
+                    time.sleep(2)
+        else:
+            _watch_plainly(settings)
+        notes.print("All was stopped from elsewhere.")
+    except KeyboardInterrupt:
+        notes.print("Stopping.")
+
+
+def _watch_plainly(settings: Settings) -> None:
+    """Where there is no terminal: a line when something changes."""
+    before: dict[str, str] = {}
+    while found := platform.fares(settings):
+        now = {fare.name: f"{fare.state} {fare.health}".strip() for fare in found}
+        for name, state in now.items():
+            if before.get(name) != state:
+                screen.print(f"{name}: {state}")
+        before = now
+        time.sleep(2)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _table(settings: Settings, found: list[Fare], caption: str = "") -> Table:
+    table = Table(title=f"CitySense, instance {settings.instance}", caption=caption or None, title_justify="left")
+    for heading, justify in (("process", "left"), ("state", "left"), ("health", "left"), ("port", "right")):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for heading in ("for", "memory"):
+        table.add_column(heading, justify="right")
+    table.add_column("what")
+    for fare in found:
+        colour = "green" if fare.is_well else "red"
+        process = BY_NAME.get(fare.name)
+        table.add_row(
+            fare.name,
+            f"[{colour}]{fare.state.lower()}[/]",
+            f"[{colour}]{fare.health or '-'}[/]",
+            str(getattr(settings.ports, process.port))
+            if process and process.port
+            else _stack_port(settings, fare.name),
+            _duration(fare.seconds),
+            f"{fare.rss_mb:.0f} MB",
+            process.what if process else "",
+        )
+    total = sum(fare.rss_mb for fare in found)
+    table.add_section()
+    table.add_row("all", "", "", "", "", f"{total:.0f} MB", "")
+    return table
+
+
+def _stack_port(settings: Settings, name: str) -> str:
+    field = name.replace("-", "_")
+    return str(getattr(settings.ports, field, ""))
+
+
+def _duration(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s" if minutes else f"{left} s"

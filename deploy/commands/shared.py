@@ -1,0 +1,58 @@
+"""What do all commands share: the settings, the screen, and handing over to another part of the platform."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from rich.console import Console
+
+from deploy.local.credentials import environment, environment_of
+from deploy.local.places import CHECKOUT
+from deploy.local.progress import StackError, Steps
+from schemas.settings import Settings
+from sql.connect import read_settings
+
+screen = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def steps() -> Steps:
+    return Steps(notes)
+
+
+def settings_now() -> Settings:
+    """The settings of the instance in the environment."""
+    return read_settings()
+
+
+def part_environment(settings: Settings, role: str = "", *, holds_secrets: bool = False) -> dict[str, str]:
+    """The environment of a part of the platform that a command starts: one role's password, not all."""
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("CITYSENSE_")}
+    return rest | environment_of(role, holds_secrets, environment(settings)) | {"PYTHONPATH": str(CHECKOUT)}
+
+
+def part(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def hand_over(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Become that program: its output, its signals and its exit code are the command's."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvpe(argv[0], list(argv), dict(environ))  # noqa: S606 a program of our own, without a shell
+
+
+def run_through(argv: Sequence[str], environ: Mapping[str, str], failure: str) -> None:
+    """Run a step whose output the person sees.
+
+    Raises StackError with `failure` when it ends badly.
+    """
+    done = subprocess.run(list(argv), env=dict(environ), check=False)
+    if done.returncode:
+        raise StackError(f"{failure} (exit code {done.returncode}; its own words are above)")
