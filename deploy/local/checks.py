@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from deploy.local import platform, supervision, topics
 from deploy.local.credentials import ROLES, password_variable
 from deploy.local.machine import FOR_PAGE, FOR_STACK, JAVA_AT_LEAST, is_there, java_version
 from deploy.local.places import CHECKOUT, places
+from deploy.local.ports import is_free
 from deploy.local.progress import StackError
 from deploy.processes import ALL
 from schemas.settings import Settings
@@ -97,12 +97,8 @@ def _ports(settings: Settings) -> Iterator[Check]:
         if not process.port or (process.name in known and known[process.name].pid):
             continue
         port = getattr(settings.ports, process.port)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                taken.append(f"{port} ({process.name})")
+        if not is_free(port):
+            taken.append(f"{port} ({process.name})")
     remedy = "end the other program (`ss -ltnp` names it), or choose other ports in citysense.toml [stack.ports]"
     yield Check("ports", not taken, f"taken by others: {', '.join(taken)}" if taken else "free or ours", remedy)
 
