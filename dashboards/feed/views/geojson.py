@@ -1,0 +1,56 @@
+"""Where is a space on a map? lots.geojson (RFC 7946: WGS-84, longitude first), status as properties."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboards.feed.snapshot import Snapshot
+from dashboards.feed.views.status import record
+from schemas.minute import LotMinute
+from schemas.registers import Lot
+
+_encode = msgspec.json.Encoder().encode
+
+
+def lots_geojson(snapshot: Snapshot) -> bytes:
+    places = {lot.lot_id: lot for lot in snapshot.register.lots}
+    return _encode(
+        {
+            "type": "FeatureCollection",
+            "last_updated": snapshot.local(snapshot.minute),
+            "content_seq": snapshot.run.content_seq,
+            "features": [_feature(lot, places.get(lot.lot_id), snapshot) for lot in snapshot.lots],
+        }
+    )
+
+
+def _feature(minute: LotMinute, lot: Lot | None, snapshot: Snapshot) -> dict[str, Any]:
+    status = record(minute, snapshot)
+    share = status.share
+    return {
+        "type": "Feature",
+        "id": status.lot_id,
+        "geometry": None if lot is None else {"type": "Point", "coordinates": [round(lot.lon, 7), round(lot.lat, 7)]},
+        "properties": {
+            "lot_id": status.lot_id,
+            "name_zh": lot.name_zh if lot else None,
+            "name_en": lot.name_en if lot else None,
+            "subdistrict_code": lot.subdistrict_code if lot else None,
+            "kind": lot.kind if lot else None,
+            "status": status.status,
+            "opening_status": status.opening_status,
+            "available": status.available,
+            "capacity": status.capacity,
+            "freshness": status.freshness,
+            "observed_at": status.observed_at,
+            "age_s": status.age_s,
+            "trend": status.trend,
+            "shared_available": share.available if share else None,
+            "share_state": share.state if share else None,
+            "must_leave_by": share.must_leave_by if share else None,
+            "reason": status.reason,
+            "source": status.source,
+        },
+    }
