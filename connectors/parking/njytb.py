@@ -122,7 +122,7 @@ def _period(message: Message, source: SourceContext) -> tuple[datetime, datetime
 def _hourly(ref: str, bay: str, begin: datetime, end: datetime, source: SourceContext) -> _Window:
     is_long = end - begin > timedelta(days=1)  # clock times cannot say it: the period alone bounds it
     start = "00:00" if is_long else begin.astimezone(source.zone).strftime("%H:%M")
-    finish = "24:00" if is_long else end.astimezone(source.zone).strftime("%H:%M")
+    finish = "24:00" if is_long else _finish(end.astimezone(source.zone).strftime("%H:%M"))
     return _Window(ref=ref, bay=bay, product="hourly", valid_from=begin, valid_to=end, start=start, end=finish)
 
 
@@ -136,9 +136,13 @@ def _segment(segment: Message) -> tuple[tuple[int, ...], str, str]:
         if not days or not days <= {1, 2, 3, 4, 5, 6, 7}:
             raise Unreadable("bad_weekday", f"repeatData is {shown(segment.get('repeatData'))}, not of 1-7")
     start, end = _clock(segment.get("startTime"), "startTime"), _clock(segment.get("endTime"), "endTime")
-    if start == "24:00":
-        start = "00:00"
-    return tuple(sorted(day for day in days if day is not None)), start, end
+    weekdays = tuple(sorted(day for day in days if day is not None))
+    return weekdays, "00:00" if start == "24:00" else start, _finish(end)
+
+
+def _finish(clock: str) -> str:
+    """Midnight as an end is 24:00, however it is written: one window has one id."""
+    return "24:00" if clock == "00:00" else clock
 
 
 def _clock(value: Any, field: str) -> str:

@@ -114,8 +114,8 @@ def _left(ref: str, item: Any, source: SourceContext, name: str) -> Row | Reject
         content = stripped(item)
         if "parkLeft" not in content:
             raise Unreadable("missing_count", "no parkLeft")
-        content["remainParkNum"] = content["parkLeft"]
-        return _row(content, raw, source, ref=ref, time_basis="ingest", raw_ref=name)
+        free = whole(content["parkLeft"], "parkLeft")
+        return plates.row(source, raw, ref=ref, free=free, time_basis="ingest", raw_ref=name)
     except Unreadable as error:
         return plates.reject(source, raw, error.reason, error.detail)
 

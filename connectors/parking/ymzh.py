@@ -86,9 +86,10 @@ def _pools(message: Message, source: SourceContext, name: str) -> Iterator[Row |
     common = {"ref": ref, "observed_at": at, "time_basis": basis, "raw_ref": name}
     areas = objects(data.pop("AreaSpaces", None), "AreaSpaces", source.rows_limit)
     cards = objects(data.pop("CarCardTypeSpaces", None), "CarCardTypeSpaces", source.rows_limit)
-    yield _spaces(data, data, PUBLIC, {**common, "flags": flags}, source)
+    lot = {"ParkKey": ref, "TimeStamp": message.get("TimeStamp")}
+    yield _spaces(data, {**lot, "Data": data}, PUBLIC, {**common, "flags": flags}, source)
     for area in areas:
-        raw = {"ParkKey": ref, "TimeStamp": message.get("TimeStamp"), "Data": {"AreaSpaces": [area]}}
+        raw = {**lot, "Data": {"AreaSpaces": [area]}}
         try:
             content = stripped(area)
             number = ident(content.get("AreaNo"), "AreaNo")

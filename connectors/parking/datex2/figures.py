@@ -129,7 +129,7 @@ def observed(
         percent_occupied=percent,
         observed_at=at,
         time_basis=basis,
-        source_status=graded_status if status is None else status,
+        source_status=graded_status if status is None and not counted else status,
         flags=flags,
         raw_text=figures.percent if is_bad_percent else figures.graded if is_bad_grade else None,
         raw_ref=payload_ref,
@@ -150,8 +150,7 @@ def _graded(text: str | None) -> tuple[int | None, SourceStatus | None, bool]:
     if text is None:
         return None, None, False
     if match := _FEWER_THAN.match(text):
-        bound = max(0, int(match[1]) - 1)
-        return bound, "full" if bound == 0 else "almost_full", False
+        return max(0, int(match[1]) - 1), None, False  # whether that is almost full depends on the lot
     if text in ("noSpacesAvailable", "noVacantSpaces"):
         return 0, "full", False
     if _MORE_THAN.match(text):
