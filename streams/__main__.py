@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+import time
 from collections.abc import Callable
 
 import faust
+import psycopg
 import typer
+from kafka.errors import KafkaError
 
 from schemas.settings import Settings
 from schemas.topics import PARKING_OBSERVATIONS, REGISTERS_CHANGES, REJECTS, SOURCES_HEALTH, TOPICS, Topic
 from sql.connect import connect, read_settings
-from streams import replay, sweeps
 from streams.agents import add_agent
 from streams.app import create_app
 from streams.errors import StopWorker
@@ -28,7 +30,7 @@ from streams.sources.store import SourceReports
 
 log = logging.getLogger("citysense.streams")
 program = typer.Typer(help="Streams: what comes from Kafka into TimescaleDB, and what happens because time passed.")
-program.add_typer(replay.app, name="replay")
+
 
 # Which slice applies which topic: the whole wiring of the worker.
 SLICES: dict[str, Callable[[Settings], Slice]] = {
@@ -63,17 +65,28 @@ def build(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> faust.App:
     return app
 
 
+def build_when_ready(settings: Settings) -> faust.App:
+    """Kafka and the database may come up after the worker: it waits for both, and says for what it waits."""
+    delay_s = 0.5
+    while True:
+        try:
+            return build(settings)
+        except StopWorker as error:
+            log.critical("cannot start: %s", error)
+            raise SystemExit(3) from error
+        except (KafkaError, psycopg.OperationalError) as error:
+            log.warning("not ready yet, again in %.1f s: %s: %s", delay_s, type(error).__name__, error)
+            time.sleep(delay_s)
+            delay_s = min(2 * delay_s, 5.0)
+
+
 @program.command()
 def worker(metrics_port: int = typer.Option(0, help="Port of the metrics; 0: as in the settings, -1: none.")) -> None:
     """Apply every topic to the database until stopped. Several of one group share the partitions."""
     settings = read_settings()
     if metrics_port >= 0:
         serve_metrics(metrics_port or settings.ports.worker_metrics)
-    try:
-        app = build(settings)
-    except StopWorker as error:
-        log.critical("cannot start: %s", error)
-        raise SystemExit(3) from error
+    app = build_when_ready(settings)
     sys.argv = sys.argv[:1]
     faust.Worker(app, loglevel="info", redirect_stdouts=False).execute_from_commandline()
 
@@ -81,6 +94,8 @@ def worker(metrics_port: int = typer.Option(0, help="Port of the metrics; 0: as 
 @program.command(name="sweeps")
 def run_sweeps() -> None:
     """Compute the minutes, and what happens because time passed. Needs only the database; one owner, others wait."""
+    from streams import sweeps
+
     sweeps.run(read_settings())
 
 

@@ -55,7 +55,7 @@ insert into sweep_progress (sweep, at) values (:sweep, :at) on conflict (sweep) 
 -- How far each partition is applied, and its clock: the only now that there is.
 select topic, partition, next_offset, clock from stream_fence where topic = any(:topics) order by topic, partition;
 
--- name: first_report$
+-- name: first_report()$
 -- Where the silence sweep begins in a database that it has never judged.
 select min(received_at) from source_report;
 

@@ -1,0 +1,64 @@
+"""Processes of the platform for tests: started as supervision starts them, on the settings of one test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schemas.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def settings_file(settings: Settings, folder: Path, extra: str = "") -> Path:
+    """A settings file for processes of this test: its database, and a consumer group of its own."""
+    path = folder / f"{settings.database.name}.toml"
+    path.write_text(
+        f'[database]\nname = "{settings.database.name}"\n[kafka]\ngroup = "{settings.database.name}"\n{extra}',
+        encoding="utf-8",
+    )
+    return path
+
+
+@contextmanager
+def running(
+    settings: Settings, file: Path, *arguments: str, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m ARGUMENTS` until the end of the block; then SIGTERM, and kill if that is not heard."""
+    environ = {**os.environ, **settings.environ, "CITYSENSE_SETTINGS": str(file)}
+    environ["CITYSENSE_INSTANCE"] = settings.instance
+    output = (log or file.with_suffix(".log")).open("ab")
+    with output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments], cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes], seconds: float = 20.0) -> int:
+    """Stop as supervision does; the exit status."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    return process.wait()
+
+
+def eventually(holds: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    """Wait until it holds, or fail saying what did not."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.05)
