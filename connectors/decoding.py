@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,8 +23,6 @@ from schemas.batch import Row, check
 from schemas.parking import Observation, TimeBasis
 from schemas.settings import Source
 from schemas.source import RAW_LIMIT_BYTES, Reject
-
-Item = TypeVar("Item")
 
 
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,13 +62,6 @@ class Unreadable(ValueError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
-
-
-class Misfit(msgspec.Struct, frozen=True):
-    """A place of a document where an item should be and is none. `raw` is a document with it alone."""
-
-    raw: Any
-    detail: str
 
 
 def context_of(
@@ -146,16 +137,6 @@ def shown(value: Any) -> str:
     return repr(value)[:80]
 
 
-def clipped(value: Any) -> Any:
-    """A value of a lot that the raw of each of its items repeats: cut, so that a long one cannot be multiplied.
-
-    It is cut to something as wrong as it was: longer than any id or time, or an empty array or object.
-    """
-    if isinstance(value, str):
-        return value[:256]
-    return type(value)() if isinstance(value, (list, dict)) else value
-
-
 def json_document(payload: bytes) -> Any:
     """The JSON value of a payload, with or without a byte order mark.
 
@@ -170,59 +151,16 @@ def json_document(payload: bytes) -> Any:
         raise Unreadable("not_json", str(error)) from error
 
 
-def array(value: Any, name: str) -> list[Any]:
-    """The array that a document has under a name. Raises Unreadable bad_document."""
-    found = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(found, list):
-        raise Unreadable("bad_document", f"{name} is {shown(found)}, not an array, in {shown(value)}")
-    return found
-
-
-def decode_items(
-    payload: bytes,
-    source: SourceContext,
-    items: Callable[[Any], Sequence[Item | Misfit]],
-    fields: Callable[[Item, SourceContext], dict[str, Any]],
-    alone: Callable[[Item], Any],
-    document: Callable[[bytes], Any] = json_document,
-) -> Decoded:
-    """The one loop of the pull decoders: a document into items, each item into the fields of a row, or a reject.
-
-    items   finds them, and Misfits, in a document; raises Unreadable when it has none to find
-    fields  reads one; raises Unreadable when it is no row
-    alone   the document that has this item alone: the raw of its reject
-
-    A payload with more than `rows_limit` items is rejected as a whole, so that nothing is read by half.
-    """
-    try:
-        found = items(document(payload))
-        if len(found) > source.rows_limit:
-            raise Unreadable("too_many_rows", f"{len(found)} items, at most {source.rows_limit} are allowed")
-    except Unreadable as error:
-        return Decoded(rows=[], rejects=[reject(source, payload, error.reason, error.detail)])
-    name = raw_ref(payload)
-    rows: list[Row] = []
-    rejects: list[Reject] = []
-    for item in found:
-        if isinstance(item, Misfit):
-            rejects.append(reject(source, item.raw, "bad_item", item.detail))
-            continue
-        try:
-            rows.append(_row(source, {**fields(item, source), "raw_ref": name}))
-        except Unreadable as error:
-            rejects.append(reject(source, alone(item), error.reason, error.detail))
-    return Decoded(rows=rows, rejects=rejects)
-
-
 def observation(source: SourceContext, raw: Any, **fields: Any) -> Observation | Reject:
     """An observation that keeps the contract, or the reject that says which rule it breaks."""
     try:
-        return _row(source, fields)
+        return row_of(source, fields)
     except Unreadable as error:
         return reject(source, raw, error.reason, error.detail)
 
 
-def _row(source: SourceContext, fields: dict[str, Any]) -> Observation:
+def row_of(source: SourceContext, fields: dict[str, Any]) -> Observation:
+    """The observation of these fields and this source. Raises Unreadable contract."""
     fields["source"] = source.source
     fields["received_at"] = source.received_at
     try:

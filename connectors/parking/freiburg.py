@@ -12,7 +12,8 @@ from typing import Any
 
 from pyproj import Transformer
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, array, decode_items, json_document
+from connectors.decoding import Decoded, SourceContext, Unreadable, json_document
+from connectors.items import array, decode_items
 from connectors.numbers import decimal, whole
 from connectors.times import observed
 from connectors.words import ident, status

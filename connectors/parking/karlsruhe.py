@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, array, decode_items
+from connectors.decoding import Decoded, SourceContext, Unreadable
+from connectors.items import array, decode_items
 from connectors.numbers import whole
 from connectors.times import observed
 from connectors.words import ident, status, strictest

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, decode_items, shown
+from connectors.decoding import Decoded, SourceContext, Unreadable, shown
+from connectors.items import decode_items
 from connectors.numbers import whole
 from connectors.times import observed
 from connectors.words import ident

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, array, decode_items, json_document, shown
+from connectors.decoding import Decoded, SourceContext, Unreadable, json_document, shown
+from connectors.items import array, decode_items
 from connectors.numbers import reading, whole
 from connectors.times import observed
 from connectors.words import ident, status, strictest

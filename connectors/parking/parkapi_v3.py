@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.decoding import Decoded, SourceContext, Unreadable, array, clipped, decode_items, shown
+from connectors.decoding import Decoded, SourceContext, Unreadable, shown
+from connectors.items import array, clipped, decode_items
 from connectors.numbers import whole
 from connectors.times import observed
 from connectors.words import ident, pool, status
