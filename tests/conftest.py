@@ -37,12 +37,11 @@ class Database(msgspec.Struct, frozen=True):
         return self.settings.dsn(role)
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def pytest_configure() -> None:
     """Tests see nothing of the machine's own CitySense, and the instance `test` alone."""
     for name in [one for one in os.environ if one.startswith("CITYSENSE_")]:
         del os.environ[name]
     os.environ["CITYSENSE_INSTANCE"] = "test"
-    config.addinivalue_line("filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning")
 
 
 @pytest.fixture(scope="session")

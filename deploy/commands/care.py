@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from deploy.commands.shared import notes, screen, settings_now, steps
-from deploy.local import backups, checks, platform, supervision
-from deploy.local.credentials import with_environment
+from deploy.local import backups, checks, database, platform, supervision
+from deploy.local.credentials import ADMIN, ROLES, password_variable, with_environment
 from deploy.local.places import places
 from deploy.local.progress import StackError
 from deploy.local.stack import ensure_schema, up
@@ -23,6 +24,25 @@ def migrate() -> None:
     else:
         ensure_schema(with_environment(settings), steps())
     notes.print("Topics and schema are those of this release.")
+
+
+def provision() -> None:
+    """Make roles, database and extension on the server that citysense.toml names, then topics and schema. Once.
+
+    Needs CITYSENSE_DB_PASSWORD_ADMIN of its superuser citysense_admin, and the password each role is to have:
+    CITYSENSE_DB_PASSWORD_OWNER, _STREAMS, _CONNECTORS, _FEED, _OPS. The local stack does this by itself.
+    """
+    settings = with_environment(settings_now())
+    missing = [name for name in map(password_variable, (*ROLES, ADMIN)) if not settings.environ.get(name)]
+    if missing:
+        raise StackError(f"set {', '.join(missing)}")
+    with steps().step(f"Roles and database at {settings.database_host}"):
+        try:
+            database.provision(settings)
+        except psycopg.OperationalError as error:
+            raise StackError(f"the database refused: {error}") from error
+    ensure_schema(settings, steps())
+    notes.print("The server is ready for `./citysense up` on any host that has these variables, less the admin's.")
 
 
 def doctor() -> None:

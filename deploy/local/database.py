@@ -50,38 +50,43 @@ def initialise(where: Places, credentials: dict[str, str]) -> None:
     making.rename(data)
 
 
-def write_configuration(where: Places, settings: Settings) -> None:
-    """postgresql.conf and pg_hba.conf, written at every start: the settings file is what counts."""
-    lines = {
-        "listen_addresses": "'127.0.0.1'",
-        "port": settings.ports.postgres,
-        "unix_socket_directories": "''",
-        "max_connections": 100 if settings.instance == "test" else 80,
+def configuration(settings: Settings) -> dict[str, str]:
+    """What postgresql.conf says. `deploy/compose.yaml` and `deploy/systemd/` say the same, each with its own sizes."""
+    return {
+        "listen_addresses": "127.0.0.1",
+        "port": str(settings.ports.postgres),
+        "unix_socket_directories": "",
+        "max_connections": "100" if settings.instance == "test" else "80",
         "shared_buffers": f"{settings.stack.postgres_shared_buffers_mb}MB",
-        "shared_preload_libraries": "'timescaledb'",
+        "shared_preload_libraries": "timescaledb",
         "timescaledb.telemetry_level": "off",
-        "timescaledb.max_background_workers": 0,
-        "max_worker_processes": 8,
-        "max_logical_replication_workers": 0,
-        "max_locks_per_transaction": 256,
+        "timescaledb.max_background_workers": "0",  # they run policies, which the Apache edition does not have
+        "max_worker_processes": "8",
+        "max_logical_replication_workers": "0",
+        "max_locks_per_transaction": "256",  # a query over 90 days of chunks locks each of them
         "jit": "off",
-        "password_encryption": "'scram-sha-256'",
+        "password_encryption": "scram-sha-256",
         "max_wal_size": "1GB",
         "min_wal_size": "80MB",
         "wal_compression": "lz4",
         "checkpoint_timeout": "10min",
         "huge_pages": "off",
-        "timezone": "'UTC'",
-        "log_timezone": "'UTC'",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
         "log_min_messages": "warning",
         "log_checkpoints": "off",
-        "log_autovacuum_min_duration": -1,
-        "log_line_prefix": "'%m %u@%d '",
+        "log_autovacuum_min_duration": "-1",
+        "log_line_prefix": "%m %u@%d ",
         "log_lock_waits": "on",
-        "idle_in_transaction_session_timeout": "'10min'",
-        "cluster_name": f"'citysense-{settings.instance}'",
+        "idle_in_transaction_session_timeout": "10min",
+        "cluster_name": f"citysense-{settings.instance}",
     }
-    text = "# Written by ./citysense at every start.\n" + "".join(f"{key} = {value}\n" for key, value in lines.items())
+
+
+def write_configuration(where: Places, settings: Settings) -> None:
+    """postgresql.conf and pg_hba.conf, written at every start: the settings file is what counts."""
+    lines = "".join(f"{key} = '{value}'\n" for key, value in configuration(settings).items())
+    text = f"# Written by ./citysense at every start.\n{lines}"
     for name, content in (("postgresql.conf", text), ("pg_hba.conf", HBA.read_text(encoding="utf-8"))):
         path = where.postgres_data / name
         path.write_text(content, encoding="utf-8")
