@@ -3,6 +3,7 @@
 calendar_of(time_zone, country, overrides) -> Calendar      once per version of the register
 day_kind(calendar, day)                    -> Day           holiday, make-up workday or ordinary; confirmed or not
 windows_known(windows, at)                 -> the versions that were known at `at` (as_of)
+windows_in_force(windows, at)              -> the versions that speak at `at`, whatever the hour: what is enrolled
 windows_active(windows, calendar, at)      -> the windows that hold at `at`
 spaces_of(windows)                         -> W: what windows that hold together give
 stretches(windows, calendar, start, end)   -> the pieces of time in which the same windows hold
@@ -84,6 +85,15 @@ def minutes_of(clock: str) -> int:
 
 def windows_known(windows: Sequence[ShareWindow], at: datetime) -> Sequence[ShareWindow]:
     return windows if all(w.received_at <= at for w in windows) else [w for w in windows if w.received_at <= at]
+
+
+def windows_in_force(windows: Sequence[ShareWindow], at: datetime) -> tuple[ShareWindow, ...]:
+    found = []
+    for window in windows:
+        begins, ends = _in_force(window, windows)
+        if begins <= at and (ends is None or at < ends):
+            found.append(window)
+    return tuple(found)
 
 
 def windows_active(windows: Sequence[ShareWindow], calendar: Calendar, at: datetime) -> tuple[ShareWindow, ...]:
