@@ -12,4 +12,4 @@ QUERIES = Path(__file__).parent / "queries"
 
 def named(word: str) -> Any:
     """The queries of one file. Call them with a connection and the named parameters."""
-    return aiosql.from_path(QUERIES / f"{word}.sql", "psycopg")
+    return aiosql.from_path(QUERIES / f"{word}.sql", "psycopg", mandatory_parameters=False)

@@ -18,3 +18,7 @@ on conflict (alert_id) do update set level = excluded.level, certainty = exclude
 insert into alert_event (alert_id, at, revision, change, level, detail)
 select alert_id, :at, revision, :change, :level, :detail from alert where alert_id = :alert_id
 on conflict do nothing;
+
+-- name: count_active
+-- For the metrics.
+select domain, kind, count(*)::integer from alert where ended_at is null group by domain, kind;
