@@ -80,7 +80,7 @@ def context_for(format_name: str, source_toml: str, received_at: str, now: datet
         raise UsageError(f"--source: {error}") from error
     except Unreadable as error:
         raise UsageError(f"--received-at: {error.detail}; write it like 2026-11-24T10:31:00+08:00") from error
-    except (ValueError, OSError, TypeError) as error:  # of ZoneInfo
+    except (KeyError, ValueError, OSError) as error:  # of ZoneInfo
         raise UsageError(f"--source: {error}") from error
     if at is not None and at.tzinfo is None:
         at = at.replace(tzinfo=context.zone)
