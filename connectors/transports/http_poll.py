@@ -201,7 +201,7 @@ def page_items(body: bytes) -> int:
     longest = 0
     try:
         for raw in _objects.decode(body).values():
-            if memoryview(raw)[:1] == b"[":
+            if bytes(memoryview(raw)[:1]) == b"[":
                 longest = max(longest, len(_arrays.decode(raw)))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0

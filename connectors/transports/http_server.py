@@ -32,6 +32,11 @@ def _protocol(head_timeout_s: float) -> type[H11Protocol]:
             elif self._due is None and not self.transport.is_closing():
                 self._expect()
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.conn.trailing_data[0] and self._due is None and not self.transport.is_closing():
+                self._expect()  # the beginning of the next request came with the last one
+
         def connection_lost(self, exc: Exception | None) -> None:
             self._unexpect()
             super().connection_lost(exc)

@@ -26,7 +26,7 @@ class HeldClock:
 async def until(condition: Callable[[], bool], within_s: float = 15.0) -> None:
     """Returns as soon as the condition holds; fails when it does not in time."""
     deadline = time.monotonic() + within_s
-    while not condition():  # noqa: ASYNC110 it is about things outside of this loop
+    while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s:g} s")
         await asyncio.sleep(0.01)
