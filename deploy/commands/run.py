@@ -156,7 +156,7 @@ def _table(settings: Settings, found: list[Fare], caption: str = "") -> Table:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for heading in ("for", "memory"):
         table.add_column(heading, justify="right")
-    table.add_column("what")
+    table.add_column("what", no_wrap=True, overflow="ellipsis")
     for fare in found:
         colour = "green" if fare.is_well else "red"
         process = BY_NAME.get(fare.name)

@@ -18,6 +18,7 @@ from deploy.processes import BY_NAME, Process, platform_names
 from schemas.settings import Settings
 
 READY_WITHIN_S = 60.0
+DEATHS = 3  # a process that ends so often before it is ready will not get better
 PAGE_BYTES = 4096
 
 
@@ -139,11 +140,13 @@ def _kilobytes(pid: int) -> int:
 
 def _wait_until_ready(where: Places, settings: Settings, process: Process) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
+    lives: set[int] = set()
     while not _is_ready(where, settings, process):
         state = supervision.states(where)[process.name]
-        if state.state == "FATAL" or time.monotonic() > deadline:
+        lives |= {state.pid} - {0}
+        if len(lives) > DEATHS or state.state == "FATAL" or time.monotonic() > deadline:
             log = where.log(process.name)
-            raise StackError(f"{process.name} is not ready. The end of its log {log}:\n{supervision.tail(log)}")
+            raise StackError(f"{process.name} does not get ready. The end of its log {log}:\n{supervision.tail(log)}")
         time.sleep(0.1)
 
 

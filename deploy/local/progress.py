@@ -42,8 +42,8 @@ class Steps:
             else:
                 yield
         except BaseException:
-            self.console.print(f"[red]failed[/] {text}", highlight=False)
+            self.console.print(f"[red]failed[/] {text}", highlight=False, soft_wrap=True)
             raise
         seconds = time.monotonic() - started
         if seconds >= 0.1 or not self.console.is_terminal:
-            self.console.print(f"[green]done[/]   {text} [dim]{seconds:.1f} s[/]", highlight=False)
+            self.console.print(f"[green]done[/]   {text} [dim]{seconds:.1f} s[/]", highlight=False, soft_wrap=True)
