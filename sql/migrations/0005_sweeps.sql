@@ -50,7 +50,7 @@ $$;
 revoke all on function drop_old_chunks from public;
 grant execute on function drop_old_chunks to citysense_streams;
 
-grant select, insert on source_report to citysense_streams;
+grant select, insert, update on source_report to citysense_streams;
 grant select, insert, update on sweep_progress to citysense_streams;
 grant delete on parking_revision, parking_minute_run to citysense_streams;
 grant select on source_report, sweep_progress to citysense_ops;

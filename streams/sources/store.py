@@ -52,7 +52,8 @@ class SourceReports:
             if after.received_at == report.received_at:
                 history[after.source, after.received_at] = after
         _put_health(cursor.connection, [self._known[source] for source in sorted({r.source for r in reports})])
-        _add_reports(cursor.connection, list(history.values()))
+        if history:
+            _add_reports(cursor.connection, list(history.values()))
 
 
 def load_health(connection: Connection, sources: Sequence[str]) -> dict[str, SourceHealth]:
@@ -87,5 +88,4 @@ def _add_reports(connection: Connection, healths: Sequence[SourceHealth]) -> Non
 
 
 def _columns(records: Sequence[msgspec.Struct]) -> list[list[Any]]:
-    fields = len(records[0].__struct_fields__) if records else 0
-    return [list(column) for column in zip(*map(astuple, records), strict=True)] or [[] for _ in range(fields)]
+    return [list(column) for column in zip(*map(astuple, records), strict=True)]
