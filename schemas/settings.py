@@ -173,6 +173,8 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     burst: int = 120
     trust_forwarded_for: bool = False
     history_days: int = 90
+    dumps_dir: str = ""  # where daily dumps are kept; empty: a folder that goes with the process
+    dumps_kept: Annotated[int, msgspec.Meta(ge=2)] = 14  # files; the oldest go first
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
