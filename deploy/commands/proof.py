@@ -39,7 +39,7 @@ def test(context: typer.Context, keep: Keep = False) -> None:
     found_running = supervision.is_alive(places(settings))
     environ = part_environment(settings) | {"CITYSENSE_INSTANCE": "test"}
     tool = Path(sys.executable).parent
-    _ready(settings, FOR_TESTS, fresh=not found_running)
+    _ready(settings, () if context.args else FOR_TESTS, fresh=not found_running)
     code = 1
     try:
         if not context.args:

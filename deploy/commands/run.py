@@ -108,6 +108,9 @@ def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
         notes.print("Interrupted: stopping what was started.")
         stack_down(settings, show)
         raise typer.Exit(130) from None
+    except StackError:
+        notes.print("What did start still runs: `./citysense status` shows it, `./citysense down` stops it.")
+        raise
     ports = ready.ports
     screen.print(f"The feed and its page:  http://127.0.0.1:{ports.feed}/")
     if detach:

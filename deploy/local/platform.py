@@ -51,12 +51,13 @@ def start(settings: Settings, progress: Progress, *, demo: bool, overlay: dict[s
         if strangers:
             supervision.stop(where, strangers)
         for name in wanted:
-            if not known[name].is_running:
-                if BY_NAME[name].port and not known[name].pid:
-                    require_free(getattr(settings.ports, BY_NAME[name].port), name)
-                with progress.step(f"Starting {name}: {BY_NAME[name].what}"):
-                    supervision.start(where, name)
-                    _wait_until_ready(where, settings, BY_NAME[name])
+            if _is_ready(where, settings, BY_NAME[name]):
+                continue
+            if BY_NAME[name].port and not known[name].pid:
+                require_free(getattr(settings.ports, BY_NAME[name].port), name)
+            with progress.step(f"Starting {name}: {BY_NAME[name].what}"):
+                supervision.start(where, name)
+                _wait_until_ready(where, settings, BY_NAME[name])
 
 
 def start_again(settings: Settings, progress: Progress, names: list[str]) -> None:
