@@ -18,20 +18,24 @@ import msgspec
 from connectors import decoding
 from connectors.decoding import SourceContext
 from schemas.parking import Observation
-from schemas.source import Reject
+from schemas.source import RAW_LIMIT_BYTES, Reject
 
 REMOVED = "(removed)"
 _DEPTH = 16  # no vendor's message nests deeper; what does is cut off
 
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_PLATE = re.compile(  # GA 36: 7 characters, 8 for new energy; police, military, embassy, and misread ones
+_PLATE = (  # GA 36: 7 characters, 8 for new energy; police, military, embassy, and misread ones
     rf"[{_PROVINCES}][A-Za-z][\s·•.\-]?[A-Za-z0-9]{{4,7}}[学警港澳挂领试超应急]{{0,2}}"
-    rf"|[WwVvJj]{{2}}[{_PROVINCES}]?[·\-]?[0-9]{{4}}[0-9A-Za-z]"
-    rf"|[军海空北沈兰济南广成][A-Za-z][·\-]?[0-9]{{5}}"
+    rf"|[Ww][Jj][{_PROVINCES}]?[·\-]?[0-9]{{4}}[0-9A-Za-z]"
+    r"|[军海空北沈兰济南广成][A-Za-z][·\-]?[0-9]{5}"
     r"|[使领][0-9]{6}|[0-9]{6}[使领]"
 )
-_MOBILE = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
-_IDENTITY = re.compile(r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[0-9Xx]")
+_IDENTITY = r"(?<![0-9])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[0-9Xx]"
+_MOBILE = r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])"
+_ANY = re.compile(f"{_PLATE}|{_IDENTITY}|{_MOBILE}")
+_ANY_ASCII = re.compile(rf"[Ww][Jj]-?[0-9]{{4}}[0-9A-Za-z]|{_IDENTITY}|{_MOBILE}")  # all that ASCII can hold
+_SHORTEST = 6  # characters of what is looked for
+_LONGEST = 64
 _PERSONAL = re.compile(
     r"plate|licen[cs]e|car_?no|car_?num|car_?id|vehicle_?(?:no|num|id)|hphm|cphm|vin\b"
     r"|phone|mobile|tel(?:no|num)?$|owner|driver|person|user_?(?:name|id)|member|openid|contact|id_?card|cert_?no"
@@ -39,13 +43,13 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 _KEYED_TEXT = re.compile(  # key and value in text that is no JSON any more: quoted, form or key: value
-    r"(?P<key>[\"']?[\w一-鿿]{1,40}\s{0,4}[\"']?)(?P<sign>\s{0,8}[:=]\s{0,8})(?P<value>\"(?:[^\"\\]|\\.)*\"?|[^,&;}\]\s]+)"
+    r"(?P<key>(?<!\w)[\w一-鿿]{1,40}\s{0,4}[\"']?)(?P<sign>\s{0,8}[:=]\s{0,8})(?P<value>\"(?:[^\"\\]|\\.)*\"?|[^,&;}\]\s]+)"
 )
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def names_a_car_or_person(text: str) -> bool:
-    return bool(_PLATE.search(text) or _MOBILE.search(text) or _IDENTITY.search(text))
+    return len(text) >= _SHORTEST and _pattern(text).search(text) is not None
 
 
 def without_persons(value: Any, depth: int = 0) -> Any:
@@ -59,7 +63,7 @@ def without_persons(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         return {
             text_without_persons(str(key)): REMOVED
-            if item is not None and _PERSONAL.search(str(key).strip())
+            if item is not None and _is_personal(str(key))
             else without_persons(item, depth + 1)
             for key, item in value.items()
         }
@@ -67,9 +71,7 @@ def without_persons(value: Any, depth: int = 0) -> Any:
 
 
 def text_without_persons(text: str) -> str:
-    for pattern in (_PLATE, _IDENTITY, _MOBILE):
-        text = pattern.sub(REMOVED, text)
-    return text
+    return _pattern(text).sub(REMOVED, text) if len(text) >= _SHORTEST else text
 
 
 def payload_without_persons(payload: bytes) -> str:
@@ -77,8 +79,14 @@ def payload_without_persons(payload: bytes) -> str:
     try:
         value = decoding.json_document(payload)
     except decoding.Unreadable:
-        return loose_text_without_persons(_characters(payload))
+        return _beginning(_characters(payload))
     return msgspec.json.encode(without_persons(value)).decode()
+
+
+def _beginning(text: str) -> str:
+    """As much of a text as a reject keeps. What a cut may have split, so that it looks like nothing, is left out."""
+    cut = loose_text_without_persons(text[:RAW_LIMIT_BYTES])
+    return cut if len(text) <= RAW_LIMIT_BYTES else f"{cut[:-_LONGEST]} (cut, {len(text)} characters)"
 
 
 def reject(source: SourceContext, raw: bytes | Any, reason: str, detail: str) -> Reject:
@@ -100,10 +108,18 @@ def loose_text_without_persons(text: str) -> str:
     text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text) if "\\u" in text else text
     text = unquote_plus(text, errors="replace") if "%" in text else text
     text = _KEYED_TEXT.sub(
-        lambda match: f"{match['key']}{match['sign']}{REMOVED}" if _PERSONAL.search(match["key"]) else match[0], text
+        lambda match: f"{match['key']}{match['sign']}{REMOVED}" if _is_personal(match["key"]) else match[0], text
     )
     text = text.replace("\x00", "�").encode(errors="replace").decode()  # lone surrogates of escapes
     return text_without_persons(text)
+
+
+def _is_personal(key: str) -> bool:
+    return _PERSONAL.search(key.strip(" \t\"'")) is not None
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return _ANY_ASCII if text.isascii() else _ANY
 
 
 def _characters(payload: bytes) -> str:

@@ -335,3 +335,16 @@ def test_no_bytes_raise(format_name: str, payload: bytes) -> None:
     assert DECODERS[format_name](payload, SOURCE).items >= 1
     PUSHES[format_name].verify(payload, {}, SECRET, NOW, 300)
     PUSHES[format_name].replay_id(payload)
+
+
+def test_long_garbage_keeps_its_beginning_and_no_half_of_a_plate() -> None:
+    told = payload_without_persons(("x" * 32_760 + "粤B12345" + "y" * 100_000).encode())
+    assert told.endswith("x (cut, 132767 characters)")
+    assert "粤" not in told
+
+
+def test_broken_json_loses_persons_too() -> None:
+    told = payload_without_persons(
+        '{"tel":"0755-1234","driver ":{"name":"王五"},"spaces":5,"owner_name": "张三'.encode()
+    )
+    assert told == '{"tel":(removed),"driver ":(removed)},"spaces":5,"owner_name": (removed)'
