@@ -104,7 +104,7 @@ def faults_of(source: Source) -> list[str]:
         wrong.append(f"topic: the rows of format {source.decoder!r} go to {topic!r}, not to {source.topic!r}")
     try:
         ZoneInfo(source.time_zone)
-    except (OSError, ValueError):
+    except (OSError, ValueError, KeyError):
         wrong.append(f"time_zone: there is no {source.time_zone!r}")
     if source.auth == "header" and not source.auth_header.partition(":")[0].strip():
         wrong.append('auth_header: auth = "header" needs its name')
