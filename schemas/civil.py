@@ -32,7 +32,7 @@ from schemas.registers import CalendarDay, ShareWindow
 
 DayKind = Literal["holiday", "workday", "ordinary"]
 SATURDAY, SUNDAY, MONDAY, FRIDAY = 6, 7, 1, 5
-LOOK_AHEAD_DAYS = (2, 16)  # the next window is nearly always within two days; a holiday week hides it for ten
+NEAR, FAR = timedelta(days=2), timedelta(days=16)  # the next window is nearly always near; a holiday week hides it
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -132,16 +132,28 @@ def stretches(
     return tuple(found)
 
 
-def next_window(windows: Sequence[ShareWindow], calendar: Calendar, at: datetime) -> Stretch | None:
-    """The first piece with spaces that starts after `at` and does not merely go on with what holds at `at`."""
-    for days in LOOK_AHEAD_DAYS:
-        goes_on_at = at
-        for stretch in stretches(windows, calendar, at, at + timedelta(days=days)):
-            if stretch.spaces == 0:
-                continue
-            if stretch.start > goes_on_at:
-                return stretch
-            goes_on_at = stretch.end
+def next_window(
+    windows: Sequence[ShareWindow], calendar: Calendar, at: datetime, near: Sequence[Stretch] | None = None
+) -> Stretch | None:
+    """The first piece with spaces that starts after `at` and does not merely go on with what holds at `at`.
+
+    `near`: the stretches of the next two days, where they are known already.
+    """
+    if not windows:
+        return None
+    if near is None:
+        near = stretches(windows, calendar, at, at + NEAR)
+    return _next_of(near, at) or _next_of(stretches(windows, calendar, at, at + FAR), at)
+
+
+def _next_of(pieces: Sequence[Stretch], at: datetime) -> Stretch | None:
+    goes_on_at = at
+    for piece in pieces:
+        if piece.spaces == 0:
+            continue
+        if piece.start > goes_on_at:
+            return piece
+        goes_on_at = piece.end
     return None
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.civil import Calendar, spaces_of, stretches
+from schemas.civil import Calendar, Stretch, spaces_of, stretches
 from schemas.hours import hours_of, is_open, open_until
 from schemas.minute import Horizon, LotMinute
 from schemas.registers import ShareWindow
@@ -92,8 +92,12 @@ def usable_spaces(
     The stay is at least the windows' own least stay and ends `buffer_min` before they do. A window that bounds only
     the entry lets a car stay on.
     """
-    look = at + max(stay, timedelta(days=1)) + timedelta(days=1)
-    pieces = stretches(windows, calendar, at, look)
+    until = at + max(stay, timedelta(days=1)) + timedelta(days=1)
+    return usable_in(stretches(windows, calendar, at, until), at, stay, until)
+
+
+def usable_in(pieces: Sequence[Stretch], at: datetime, stay: timedelta, until: datetime) -> tuple[int, datetime | None]:
+    """`usable_spaces` of the stretches from `at` to `until`."""
     if not pieces or pieces[0].start > at or pieces[0].spaces == 0:
         return 0, None
     entered = pieces[0].windows
@@ -108,7 +112,7 @@ def usable_spaces(
         spaces, reached = min(spaces, given), piece.end
     if reached < needed_until:
         spaces = min(spaces, spaces_of(stay_on))
-    return spaces, None if stay_on or reached >= look else reached - buffer
+    return spaces, None if stay_on or reached >= until else reached - buffer
 
 
 def _refused(

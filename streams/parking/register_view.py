@@ -31,6 +31,7 @@ AUDIENCES: tuple[Audience, ...] = (
     "reserved",
     "unloading",
 )
+_LIMIT_TYPES = {field.name: field.type for field in msgspec.structs.fields(Parking)}
 
 
 class LotEntry(msgspec.Struct, frozen=True):
@@ -156,10 +157,10 @@ def _lots_of(window: ShareWindow, claims: Mapping[tuple[str, str], list[LotSourc
 def _limits(overrides: Mapping[str, Any], limits: Parking) -> Parking:
     """The settings with those that the lot overrides; what does not fit a field's type is left as it was."""
     fitting: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Parking):
-        if field.name in overrides:
+    for name, override in overrides.items():
+        if name in _LIMIT_TYPES:
             try:
-                fitting[field.name] = msgspec.convert(_value(overrides[field.name]), field.type)
+                fitting[name] = msgspec.convert(_value(override), _LIMIT_TYPES[name])
             except msgspec.ValidationError:
                 continue
     return msgspec.structs.replace(limits, **fitting) if fitting else limits

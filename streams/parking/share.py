@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from schemas.civil import (
+    NEAR,
     Calendar,
+    Stretch,
     day_kind,
     local,
     next_window,
@@ -25,7 +27,7 @@ from schemas.civil import (
 )
 from schemas.minute import NextWindow, ShareMinute, WindowState
 from schemas.registers import ShareWindow
-from schemas.usability import usable_spaces
+from schemas.usability import usable_in
 
 OPENING_SOON = timedelta(hours=1)
 CLOSING = timedelta(minutes=30)  # before the last entry
@@ -62,8 +64,9 @@ def share(
     expected_returns: int = 0,
 ) -> ShareMinute:
     """`windows`: the lot's, all versions known at `at`; `contract`: enrolled spaces where the register says more."""
-    entry = entry_at(windows, calendar, at)
-    following = next_window(windows, calendar, at)
+    pieces = stretches(windows, calendar, at, at + NEAR)
+    entry = entry_at(pieces, at)
+    following = next_window(windows, calendar, at, pieces)
     flags: list[str] = []
     low: int | None = 0
     high: int | None = 0
@@ -109,24 +112,22 @@ def share(
     )
 
 
-def entry_at(windows: Sequence[ShareWindow], calendar: Calendar, at: datetime) -> Entry:
-    active = windows_active(windows, calendar, at)
-    spaces = spaces_of(active)
-    if spaces == 0:
+def entry_at(pieces: Sequence[Stretch], at: datetime) -> Entry:
+    """`pieces`: the stretches of the next two days."""
+    if not pieces or pieces[0].start > at or pieces[0].spaces == 0:
         return Entry((), 0, 0, None, None)
-    usable, must_leave_by = usable_spaces(windows, calendar, at, timedelta(0))
+    active, spaces = pieces[0].windows, pieces[0].spaces
+    usable, must_leave_by = usable_in(pieces, at, timedelta(0), at + NEAR)
     if any(window.entry_only for window in active):
-        last_entry_at: datetime | None = _entry_ends(windows, calendar, at)
-    else:
-        min_stay = timedelta(minutes=max(window.min_stay_min for window in active))
-        last_entry_at = None if must_leave_by is None else must_leave_by - min_stay
-    return Entry(active, spaces, usable, last_entry_at, must_leave_by)
+        return Entry(active, spaces, usable, _entry_ends(pieces), must_leave_by)
+    min_stay = timedelta(minutes=max(window.min_stay_min for window in active))
+    return Entry(active, spaces, usable, None if must_leave_by is None else must_leave_by - min_stay, must_leave_by)
 
 
-def _entry_ends(windows: Sequence[ShareWindow], calendar: Calendar, at: datetime) -> datetime | None:
-    ends = at
-    for piece in stretches(windows, calendar, at, at + timedelta(days=2)):
-        if piece.start > max(ends, at) or not any(window.entry_only for window in piece.windows):
+def _entry_ends(pieces: Sequence[Stretch]) -> datetime:
+    ends = pieces[0].end
+    for piece in pieces[1:]:
+        if piece.start > ends or not any(window.entry_only for window in piece.windows):
             break
         ends = piece.end
     return ends
