@@ -56,6 +56,11 @@ class Vendor:
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
 
+    async def drain(self) -> None:
+        """Until no message waits."""
+        while self._waiting:
+            await asyncio.wait(self._waiting)
+
     async def close(self) -> None:
         for task in self._waiting:
             task.cancel()

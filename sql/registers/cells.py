@@ -15,7 +15,9 @@ import msgspec
 MAX_CELL = 20_000  # a polygon in subdistricts.csv is the longest there is
 MAX_LINES = 200_000
 
+_JSON = {"entrances", "thresholds", "geometry"}
 _CLOCK = re.compile(r"^(\d{1,2})[:：](\d{2})$", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _YES = {"1", "true", "yes", "y", "是"}
 _NO = {"0", "false", "no", "n", "否"}
 _DAYS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "日": 7, "天": 7}
@@ -88,8 +90,8 @@ def lines_of(data: bytes) -> tuple[list[str], list[Line]]:
 
 def value_of(name: str, text: str, field_type: Any, zone: ZoneInfo) -> Any:
     """The value of a cell for a field of a row. Raises BadCell."""
-    if "\x00" in text or len(text) > MAX_CELL:
-        raise BadCell("is too long or holds a NUL", "shorten it")
+    if len(text) > MAX_CELL:
+        raise BadCell(f"has more than {MAX_CELL:,} characters", "shorten it")
     if name in ("start", "end"):
         return _clock(text)
     if name in ("valid_from", "valid_to", "withdrawn_at"):
@@ -98,8 +100,10 @@ def value_of(name: str, text: str, field_type: Any, zone: ZoneInfo) -> Any:
         return _truth(text)
     if name == "weekdays":
         return weekdays(text)
+    if name not in _JSON and _CONTROL.search(text):
+        raise BadCell("holds a line break or another control character", "write it in one line")
     value: Any = text
-    if name in ("entrances", "thresholds", "geometry"):
+    if name in _JSON:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:

@@ -46,6 +46,7 @@ def read_register(
         for row in table.rows(base):
             old.setdefault(table.key_of(row), []).append(row)
         named = {name: _names(name, base, read) for name in table.needs.values()}
+        entrances = _entrances(base, read) if table.name == "share_windows" else {}
         for file, line, fields in _raw_rows(table, files, zone, problems):
             try:
                 row = _row(table, fields, at, box)
@@ -54,7 +55,7 @@ def read_register(
                 if table.versioned:
                     _check_history(row, old.get(table.key_of(row), []), at)
                 if table.name == "share_windows":
-                    _check_window(row, base, read, old.get(table.key_of(row), []))
+                    _check_window(row, entrances, old.get(table.key_of(row), []))
             except _Refused as refusal:
                 problems.extend(
                     RowProblem(file=file, line=line, field=f, value=str(fields.get(f, ""))[:80], problem=p, advice=a)
@@ -98,8 +99,7 @@ def _raw_rows(
         yield from _features(files[SUBDISTRICTS_GEOJSON], problems)
     if table.file not in files:
         return
-    types = {field.name: field.type for field in msgspec.structs.fields(table.row_type)}
-    types = {name: kind for name, kind in types.items() if name not in _NO_COLUMNS}
+    types = {name: field.type for name, field in table.fields.items() if name not in _NO_COLUMNS}
     if "lat" in types:
         types["crs"] = str
     try:
@@ -158,19 +158,18 @@ def _features(data: bytes, problems: list[RowProblem]) -> Iterator[tuple[str, in
 def _row(table: Table, fields: dict[str, Any], at: datetime, box: Box | None) -> Any:
     """The row of its fields. Raises _Refused with each field that is missing or breaks the contract."""
     given = dict(fields)
-    types = {field.name: field for field in msgspec.structs.fields(table.row_type)}
     if table.versioned:
         given.setdefault("valid_from", at)
-    if "received_at" in types:
+    if "received_at" in table.fields:
         given["received_at"] = at
     if table.name == "share_windows":
         given.setdefault("lot_id", None)
     faults: list[tuple[str, str, str]] = []
-    if "lat" in types:
+    if "lat" in table.fields:
         faults += _place(given, box)
     faults += [
         (name, "is missing", "every row needs it")
-        for name, field in types.items()
+        for name, field in table.fields.items()
         if field.required and name not in given
     ]
     if faults:
@@ -254,12 +253,15 @@ def _check_history(row: Any, versions: list[Any], at: datetime) -> None:
     raise _Refused(("valid_from", problem, f"give a valid_from after {newest.isoformat()}"))
 
 
-def _check_window(row: Any, base: ParkingRegister, read: dict[str, tuple[Any, ...]], versions: list[Any]) -> None:
+def _entrances(base: ParkingRegister, read: dict[str, tuple[Any, ...]]) -> dict[str, set[Any]]:
+    found: dict[str, set[Any]] = {}
+    for lot in (*base.lots, *read["lots"]):
+        found.setdefault(lot.lot_id, set()).update(entrance.get("entrance_id") for entrance in lot.entrances)
+    return found
+
+
+def _check_window(row: Any, entrances: dict[str, set[Any]], versions: list[Any]) -> None:
     if any(version.source != "register" for version in versions):
         raise _Refused(("window_id", f"belongs to source {versions[0].source!r}", "choose another window_id"))
-    if row.entrance_id is None:
-        return
-    lots = [lot for lot in (*base.lots, *read["lots"]) if lot.lot_id == row.lot_id]
-    known = {entrance.get("entrance_id") for lot in lots for entrance in lot.entrances}
-    if row.entrance_id not in known:
+    if row.entrance_id is not None and row.entrance_id not in entrances.get(row.lot_id, ()):
         raise _Refused(("entrance_id", f"{row.entrance_id!r} is no entrance of {row.lot_id}", "see lots.csv entrances"))

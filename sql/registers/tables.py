@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -32,6 +33,11 @@ class RowProblem(msgspec.Struct, frozen=True, kw_only=True):
     advice: str
 
 
+@cache
+def _fields_of(row_type: Any) -> dict[str, msgspec.structs.FieldInfo]:
+    return {field.name: field for field in msgspec.structs.fields(row_type)}
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """A table of the register: `name` is its field in ParkingRegister, `file` is `<name>.csv`."""
 
@@ -44,6 +50,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def file(self) -> str:
         return f"{self.name}.csv"
+
+    @property
+    def fields(self) -> dict[str, msgspec.structs.FieldInfo]:
+        return _fields_of(self.row_type)
 
     def rows(self, register: ParkingRegister) -> tuple[Any, ...]:
         found: tuple[Any, ...] = getattr(register, self.name)
