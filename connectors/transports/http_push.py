@@ -77,26 +77,27 @@ class PushRoute:
             await self._turned_away(body, now, fault)
             return self.words(False, fault, 401)
         replay_id = self._vendor.replay_id(body)
-        if replay_id is not None and replay_id in self._safe:
+        # a nonce that comes again with other content is no repetition: taken for one, the content would be lost
+        name = f"{replay_id}:{hashlib.sha256(body).hexdigest()}"
+        if name in self._safe:
             self._health.succeeded(now)
             return self.words(True, "", 200)
-        name = replay_id if replay_id is not None else hashlib.sha256(body).hexdigest()
-        outcome = self._under_way.get(name) if replay_id is not None else None
+        outcome = self._under_way.get(name)
         if outcome is None:
-            outcome = self._deliver(body, headers, now, name, replay_id)
+            outcome = self._deliver(body, headers, now, name, is_known_again=replay_id is not None)
         refused = await asyncio.shield(outcome)
         if refused:
             return self.words(False, f"unavailable: {refused}", 503)
         return self.words(True, "", 200)
 
     def _deliver(
-        self, body: bytes, headers: Mapping[str, str], now: datetime, name: str, replay_id: str | None
+        self, body: bytes, headers: Mapping[str, str], now: datetime, name: str, *, is_known_again: bool
     ) -> asyncio.Future[str]:
         """Into the line; the future is the reason why it was refused, empty when it is safe."""
         outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         received_at = self._first_seen.get(name, now)
         release = self._holds.hold(now)  # not the first time of a repetition: see connectors/kafka.py
-        if replay_id is not None:
+        if is_known_again:
             self._under_way[name] = outcome
 
         def settle(refused: str) -> None:
@@ -107,7 +108,7 @@ class PushRoute:
 
         async def acknowledge() -> None:
             self._first_seen.pop(name, None)
-            if replay_id is not None:
+            if is_known_again:
                 _remember(self._safe, name, None)
             self._health.succeeded(now)
             settle("")

@@ -169,6 +169,17 @@ def test_a_repetition_of_what_is_safe_is_answered_and_not_published_again() -> N
     run(work)
 
 
+def test_a_nonce_that_comes_again_with_other_content_is_no_repetition() -> None:
+    async def work(at: Gate) -> None:
+        for free in (7, 8):
+            posting = at.posting(message("the same", free))
+            delivery = await anext(at.coming)
+            await delivery.acknowledge()
+            assert (await posting).status_code == 200
+
+    run(work)
+
+
 def test_two_copies_at_once_are_one_delivery() -> None:
     async def work(at: Gate) -> None:
         body = message()
