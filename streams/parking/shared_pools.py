@@ -32,7 +32,7 @@ def shared_now(
     place = next((each for each in (own, lived_in, heads) if any(one.spoken.newest for one in each)), own)
     contract = [each.pool.capacity or 0 for each in own if each.pool.capacity_basis == "contract"]
     found = share(windows, calendar, at, _seen(place, counted), sum(contract) if contract else None)
-    overlaps = place is heads or any(not each.pool.exclusive for each in place)
+    overlaps = any(each in heads or not each.pool.exclusive for each in place)
     if heads and overlaps:
         found = msgspec.structs.replace(found, flags=(*found.flags, WITHIN_PUBLIC))
     return found, place[0] if place else None
