@@ -15,9 +15,19 @@ create index source_report_time on source_report (received_at);
 comment on table source_report is 'What was known of a source after each of its reports; source_health is the newest of it.';
 
 create table sweep_progress (
-    sweep        text        primary key,        -- silence/<topic>, retention
+    sweep        text        primary key,        -- silence, revise, movement, retention
     at           timestamptz not null            -- the newest instant it has judged
 );
+
+create table parking_movement (
+    lot_id       text        not null,
+    day          date        not null,           -- local
+    hour_of_week smallint    not null check (hour_of_week between 0 and 167),  -- local, Monday 00:00 first
+    observed_s   double precision not null,      -- how long its count was followed in that hour
+    changes      integer     not null,           -- and how often it changed
+    primary key (day, lot_id, hour_of_week)
+);
+comment on table parking_movement is 'How lively each car park is, learned a day at a time: a count that stands still is judged by it.';
 
 alter table stream_incident drop constraint stream_incident_kind_check;
 alter table stream_incident add constraint stream_incident_kind_check check (kind in
@@ -51,7 +61,8 @@ revoke all on function drop_old_chunks from public;
 grant execute on function drop_old_chunks to citysense_streams;
 
 grant select, insert, update on source_report to citysense_streams;
-grant select, insert, update on sweep_progress to citysense_streams;
+grant select, insert, update, delete on sweep_progress to citysense_streams;
+grant select, insert, delete on parking_movement to citysense_streams;
 grant delete on parking_revision, parking_minute_run to citysense_streams;
-grant select on source_report, sweep_progress to citysense_ops;
+grant select on source_report, sweep_progress, parking_movement to citysense_ops;
 grant select on source_report to citysense_feed;

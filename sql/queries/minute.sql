@@ -7,6 +7,10 @@ select minute, revision from parking_minute_run order by minute desc, revision d
 select revision, is_late, content_seq, register_version from parking_minute_run where minute = :minute
 order by revision desc limit 1;
 
+-- name: run_before(minute)^
+-- The newest revision of the newest minute before one.
+select minute, revision from parking_minute_run where minute < :minute order by minute desc, revision desc limit 1;
+
 -- name: content_seq(since)$
 -- The greatest of the runs from `since` on: a revision of an older minute may hold it.
 select coalesce(max(content_seq), 0) from parking_minute_run where minute >= :since;
@@ -67,6 +71,16 @@ cross join lateral (
 ) as r
 order by r.series_id, r.at, r.received_at, r.kind, r.digest;
 
+-- name: recent(since, minute)
+-- The counts of the last minutes before one, each in its newest revision, oldest first.
+select lot_id, at, available, occupied from (
+    select distinct on (lot_id, minute) lot_id, minute, coalesce(observed_at, received_at) as at, available, occupied
+    from parking_minute
+    where minute >= :since and minute < :minute
+    order by lot_id, minute, revision desc
+) as newest
+where at is not null order by lot_id, minute;
+
 -- name: unregistered(at)$
 -- How many series report that no car park claims.
 select count(*)::integer from parking_series as s
@@ -74,6 +88,47 @@ where s.first_seen <= :at and not exists (
     select from lot_source as ls where ls.source = s.source and ls.ref = s.ref
         and ls.valid_from <= :at and (ls.valid_to is null or ls.valid_to > :at)
 );
+
+-- name: learn_movement(day, zone)!
+-- How often each count changed in each hour of a local day. A step longer than an hour says nothing of what moved in it.
+insert into parking_movement (lot_id, day, hour_of_week, observed_s, changes)
+select lot_id, :day, hour_of_week, sum(step_s), count(*) filter (where is_change)
+from (
+    select lot_id, extract(epoch from at - lag(at) over each_lot)::float8 as step_s,
+        available <> lag(available) over each_lot as is_change,
+        ((extract(isodow from at at time zone :zone) - 1) * 24 + extract(hour from at at time zone :zone))::smallint
+            as hour_of_week
+    from (
+        select distinct on (lot_id, coalesce(observed_at, received_at)) lot_id,
+            coalesce(observed_at, received_at) as at, available
+        from parking_minute
+        where minute >= :day::timestamp at time zone :zone and minute < (:day::date + 1)::timestamp at time zone :zone
+            and mode = 'count' and available is not null
+        order by lot_id, coalesce(observed_at, received_at), minute desc, revision desc
+    ) as points
+    window each_lot as (partition by lot_id order by at)
+) as steps
+where step_s <= 3600
+group by lot_id, hour_of_week
+on conflict do nothing;
+
+-- name: movement(since, until)
+-- The sums of some days, by car park and hour of the week, of those that were followed on a week of days at least.
+select lot_id, hour_of_week, sum(observed_s), sum(changes)::integer from parking_movement
+where day >= :since and day <= :until
+    and lot_id in (select lot_id from parking_movement where day >= :since and day <= :until
+        group by lot_id having count(distinct day) >= 7)
+group by lot_id, hour_of_week;
+
+-- name: forget_movement(before)!
+delete from parking_movement where day < :before;
+
+-- name: first_heard$
+-- When any series was first heard of.
+select min(first_seen) from parking_series;
+
+-- name: first_minute$
+select min(minute) from parking_minute_run;
 
 -- name: register_version$
 select version from register_version where register = 'parking';

@@ -51,6 +51,9 @@ select at from sweep_progress where sweep = :sweep;
 -- name: put_progress(sweep, at)!
 insert into sweep_progress (sweep, at) values (:sweep, :at) on conflict (sweep) do update set at = excluded.at;
 
+-- name: clear_progress(sweep)!
+delete from sweep_progress where sweep = :sweep;
+
 -- name: clocks(topics)
 -- How far each partition is applied, and its clock: the only now that there is.
 select topic, partition, next_offset, clock from stream_fence where topic = any(:topics) order by topic, partition;

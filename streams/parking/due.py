@@ -47,13 +47,16 @@ def ceil_minute(instant: datetime) -> datetime:
 
 
 def next_minute(
-    last: datetime | None, least: datetime | None, wall: datetime, bound: timedelta
+    last: datetime | None, first: datetime | None, wall: datetime, bound: timedelta
 ) -> tuple[datetime, datetime | None]:
-    """The minute to compute next; and, when more was missed than the bound allows, the first of those jumped."""
+    """The minute to compute next; and, when more was missed than the bound allows, the first of those jumped.
+
+    `last`: the newest computed. `first`: when anything was first heard; the first minute is the first after it.
+    """
     if last is not None:
         wanted = last + MINUTE
     else:
-        wanted = floor_minute(wall) if least is None else min(ceil_minute(least), floor_minute(wall))
+        wanted = floor_minute(wall) if first is None else min(ceil_minute(first), floor_minute(wall))
     earliest = ceil_minute(wall - bound)
     return (wanted, None) if wanted >= earliest else (earliest, wanted)
 

@@ -20,8 +20,8 @@ from streams.parking.forecast import (
 _SQL = named("forecast")
 SCORED_DAYS = 14
 _WEEK_MIN = 7 * 24 * 60
-# Minutes from now, by week: this one up to now, the three before up to an hour later.
-OFFSETS = tuple(range(-ACTIVITY_MIN, 1 if week == 0 else max(HORIZONS_MIN) + 1, STEP_MIN) for week in range(WEEKS + 1))
+# Minutes from now, by week: this one up to now (which is being computed), the three before up to an hour later.
+OFFSETS = tuple(range(-ACTIVITY_MIN, 0 if week == 0 else max(HORIZONS_MIN) + 1, STEP_MIN) for week in range(WEEKS + 1))
 
 
 def load_inputs(connection: Connection, at: datetime, day: date) -> dict[str, ForecastInput]:

@@ -6,7 +6,7 @@ Everything is read as of the minute: what was received later does not exist, so 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from sql.named import named
 from streams.parking.availability import Clamped
 from streams.parking.due import Clocks
 from streams.parking.latest import Latest, latest_of
+from streams.parking.lot import Recent
 
 _SQL = named("minute")
 _SOURCES = named("sources")
@@ -81,9 +82,21 @@ def newest_run(connection: Connection) -> Written | None:
     return None if row is None else Written(*row)
 
 
+def first_heard(connection: Connection) -> datetime | None:
+    """When any series was first heard of: the minutes begin there."""
+    heard: datetime | None = _SQL.first_heard(connection)
+    return heard
+
+
 def run_at(connection: Connection, minute: datetime) -> Written | None:
     row = _SQL.run_at(connection, minute=minute)
     return None if row is None else Written(minute, row[0])
+
+
+def run_before(connection: Connection, minute: datetime) -> Written | None:
+    """The minute that `minute` was made from: the one before it, in its newest revision."""
+    row = _SQL.run_before(connection, minute=minute)
+    return None if row is None else Written(*row)
 
 
 def late_minutes(connection: Connection, since: datetime, before: datetime) -> list[datetime]:
@@ -176,6 +189,14 @@ def _cells(row: Row) -> dict[str, Any]:
     cells["overflow"] = cells["overflow"] or 0
     cells["flags"] = tuple(cells["flags"] or ())
     return cells
+
+
+def load_recent(connection: Connection, minute: datetime, window_s: float) -> dict[str, list[Recent]]:
+    """The published counts of the last quarter of an hour, by lot."""
+    found: dict[str, list[Recent]] = {}
+    for lot_id, *point in _SQL.recent(connection, since=minute - timedelta(seconds=window_s), minute=minute):
+        found.setdefault(lot_id, []).append(Recent(*point))
+    return found
 
 
 def unregistered(connection: Connection, at: datetime) -> int:
