@@ -48,7 +48,7 @@ def _table(operator: Operator, port: int) -> dict[str, Any]:
     }
     if operator.pushes:
         return {**table, "secret": operator.source}
-    table |= {"url": f"http://127.0.0.1:{port}{operator.path}", "allow_private_address": True, "can_resend": False}
+    table |= {"url": f"http://127.0.0.1:{port}{operator.path}", "allow_private_address": True}
     if operator.decoder == "lta":
         table |= {"secret": operator.source, "auth": "header", "auth_header": "AccountKey"}
         table |= {"page_param": "$skip", "page_size": PAGE}
