@@ -86,7 +86,8 @@ def predict(available: int, capacity: int, given: ForecastInput, horizon_min: in
     if len(changes) < FEWEST_WEEKS:
         return None
     mean = sum(changes) / len(changes)
-    middle = min(max(available - mean * _liveliness(given.weeks), 0.0), float(capacity))
+    weeks = [{0: capacity - available, **given.weeks[0]}, *given.weeks[1:]]  # what is now is known here first
+    middle = min(max(available - mean * _liveliness(weeks), 0.0), float(capacity))
     score = given.scores.get(horizon_min)
     if score is not None and score.n > 0:
         mean_error = score.error_model / score.n
