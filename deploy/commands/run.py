@@ -26,6 +26,8 @@ from schemas.settings import Settings
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is up; `./citysense down` stops it.")]
 
+WIDE = 130  # a terminal of so many columns is told what each process is for
+
 
 def demo(detach: Detach = False) -> None:
     """The whole platform with a simulated district: 313 car parks, polled and pushed over real sockets.
@@ -159,7 +161,9 @@ def _table(settings: Settings, found: list[Fare], caption: str = "") -> Table:
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for heading in ("for", "memory"):
         table.add_column(heading, justify="right")
-    table.add_column("what", no_wrap=True, overflow="ellipsis")
+    explained = screen.width >= WIDE
+    if explained:
+        table.add_column("what")
     for fare in found:
         colour = "green" if fare.is_well else "red"
         process = BY_NAME.get(fare.name)
@@ -172,11 +176,11 @@ def _table(settings: Settings, found: list[Fare], caption: str = "") -> Table:
             else _stack_port(settings, fare.name),
             _duration(fare.seconds),
             f"{fare.rss_mb:.0f} MB",
-            process.what if process else "",
+            *([process.what if process else ""] if explained else []),
         )
     total = sum(fare.rss_mb for fare in found)
     table.add_section()
-    table.add_row("all", "", "", "", "", f"{total:.0f} MB", "")
+    table.add_row("all", "", "", "", "", f"{total:.0f} MB")
     return table
 
 
