@@ -42,6 +42,7 @@ class Beside(msgspec.Struct, frozen=True):
     recent: Mapping[str, Sequence[Recent]] = {}  # by lot, oldest first
     rates: Mapping[str, Rates] = {}  # by lot
     forecasts: Mapping[str, ForecastInput] = {}  # by lot
+    returns: Mapping[str, int] = {}  # by lot: residents expected back (share.expected_returns)
 
 
 NOTHING_BESIDE = Beside()
@@ -74,7 +75,7 @@ def lot_minute(
         capacity = pool.capacity if newest is None or newest.capacity_used is None else newest.capacity_used
         bounds = thresholds(capacity, limits, own if pool.pool == PUBLIC else {})
         counted.append(count(pool, spoken, was.get(pool.pool), bounds, suspect))
-    shared, share_speaker = shared_now(entry.windows, counted, calendar, at)
+    shared, share_speaker = shared_now(entry.windows, counted, calendar, at, beside.returns.get(entry.lot_id, 0))
     hours = None if lot.opening_hours is None else hours_of(lot.opening_hours)
     by_hours = None if hours is None else is_open(hours, calendar, at)
     heads = public_pools(counted)

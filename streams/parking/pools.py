@@ -92,7 +92,8 @@ def count(pool: Pool, spoken: Spoken, before: Status | None, limits: Thresholds,
             None if bound is None else 0,
             bound if capacity is None or bound is None else min(bound, capacity),
         )
-        reason = WITHOUT_NUMBER.get(newest.mode) or "no_number"
+        is_mute = status == "unknown" and newest.available_max is None
+        reason = "no_number" if is_mute else WITHOUT_NUMBER.get(newest.mode, "no_number")
         return Counted(pool, spoken, _record(pool, spoken, capacity, flags, status, without, reason))
     low, high = newest.available_min, newest.available_max
     available = newest.available

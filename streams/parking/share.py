@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import ceil
 
 import msgspec
 
@@ -61,9 +62,11 @@ def share(
     at: datetime,
     seen: Seen,
     contract: int | None = None,
-    expected_returns: int = 0,
+    returns: int = 0,
 ) -> ShareMinute:
-    """`windows`: the lot's, all versions known at `at`; `contract`: enrolled spaces where the register says more."""
+    """`windows`: the lot's, all versions known at `at`; `contract`: enrolled spaces where the register says more;
+    `returns`: residents expected back within the least stay.
+    """
     pieces = stretches(windows, calendar, at, at + NEAR)
     entry = entry_at(pieces, at)
     following = next_window(windows, calendar, at, pieces)
@@ -73,7 +76,7 @@ def share(
     available: int | None = 0
     reason: str | None = None
     if entry.usable > 0:
-        reserve = max(expected_returns, _reserve(entry.windows))
+        reserve = max(returns, _reserve(entry.windows))
         bounds = _bounds(entry.usable, reserve, seen)
         if bounds is None:
             low, high, available, reason = None, None, None, seen.reason or "no_number"
@@ -131,6 +134,15 @@ def _entry_ends(pieces: Sequence[Stretch]) -> datetime:
             break
         ends = piece.end
     return ends
+
+
+def expected_returns(changes: Sequence[int]) -> int:
+    """Residents to be expected back within the least stay: the 95th percentile of what their cars grew by before.
+
+    `changes`: by how much `occupied` of the residents grew over that time, at this hour, on days of this kind.
+    """
+    grown = sorted(max(0, change) for change in changes)
+    return grown[ceil(0.95 * len(grown)) - 1] if grown else 0
 
 
 def _bounds(usable: int, reserve: int, seen: Seen) -> tuple[int, int] | None:

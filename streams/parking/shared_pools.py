@@ -17,7 +17,7 @@ from streams.parking.share import Seen, share
 
 
 def shared_now(
-    all_windows: Sequence[ShareWindow], counted: Sequence[Counted], calendar: Calendar, at: datetime
+    all_windows: Sequence[ShareWindow], counted: Sequence[Counted], calendar: Calendar, at: datetime, returns: int
 ) -> tuple[ShareMinute | None, Counted | None]:
     """What is shared, and the pool that is counted where windows give spaces: their own, the residents', the public."""
     windows = windows_known(all_windows, at)
@@ -31,7 +31,7 @@ def shared_now(
     heads = public_pools(counted)
     place = next((each for each in (own, lived_in, heads) if any(one.spoken.newest for one in each)), own)
     contract = [each.pool.capacity or 0 for each in own if each.pool.capacity_basis == "contract"]
-    found = share(windows, calendar, at, _seen(place, counted), sum(contract) if contract else None)
+    found = share(windows, calendar, at, _seen(place, counted), sum(contract) if contract else None, returns)
     overlaps = any(each in heads or not each.pool.exclusive for each in place)
     if heads and overlaps:
         found = msgspec.structs.replace(found, flags=(*found.flags, WITHIN_PUBLIC))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.civil import calendar_of
 from schemas.minute import ShareMinute
 from schemas.registers import CalendarDay, ShareWindow
-from streams.parking.share import Seen, share
+from streams.parking.share import Seen, expected_returns, share
 from tests.streams.parking.district import at, claim, lot, one, pool, register, run, seen, window
 
 CALENDAR = calendar_of("Asia/Shanghai", "CN")
@@ -21,7 +21,7 @@ def counted(free: int | None, in_use: int | None = 0, held: int | None = 0, occu
 
 
 def now(clock: str, seen_now: Seen, *windows: ShareWindow, day: str = "2026-11-24", returns: int = 0) -> ShareMinute:
-    return share(windows or (window(),), CALENDAR, at(clock, day), seen_now, expected_returns=returns)
+    return share(windows or (window(),), CALENDAR, at(clock, day), seen_now, returns=returns)
 
 
 def test_the_lesser_of_contract_and_what_stands_free() -> None:
@@ -33,6 +33,12 @@ def test_the_lesser_of_contract_and_what_stands_free() -> None:
 def test_the_reserve_of_the_residents_is_kept() -> None:
     assert now("10:00", counted(30), window(reserve=10)).available == 20
     assert now("10:00", counted(30), window(reserve=10), returns=18).available == 12
+
+
+def test_the_reserve_learned_is_what_nearly_always_suffices() -> None:
+    assert expected_returns([]) == 0
+    assert expected_returns([-3, -1]) == 0
+    assert expected_returns([*range(1, 20), 90]) == 19
 
 
 def test_half_open_to_the_minute() -> None:
