@@ -93,8 +93,9 @@ def decode(record: bytes) -> DecodedBatch:
         rows = _lists[schema].decode(envelope.rows)
     except msgspec.MsgspecError:
         return _one_by_one(schema, envelope.rows)
-    # A control character can only stand in JSON as a u00 escape, or as a bare DEL.
-    has_control = b"\\u00" in bytes(envelope.rows) or b"\x7f" in bytes(envelope.rows)
+    # A control character can only stand in JSON behind a backslash, or as a bare DEL: most records have neither.
+    raw = bytes(envelope.rows)
+    has_control = b"\\" in raw or b"\x7f" in raw
     if has_control or (rows and isinstance(rows[0], Observation) and not parking.are_sound(rows)):
         return _one_by_one(schema, envelope.rows)
     return DecodedBatch(schema, rows, [])
