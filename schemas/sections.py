@@ -1,4 +1,4 @@
-"""What does each table of the settings file hold? Defaults are here; a number marked [G] in the reference is a guess."""
+"""What does each table of the settings file hold? The defaults, many of them guesses to be tuned."""
 
 from __future__ import annotations
 

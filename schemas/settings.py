@@ -9,44 +9,40 @@ from typing import Any
 import msgspec
 
 from schemas.sections import (
-    Connectors as Connectors,
+    Connectors,
+    Database,
+    District,
+    Feed,
+    Kafka,
+    Parking,
+    Ports,
+    Publisher,
+    Retention,
+    Source,
+    Stack,
+    Sweeps,
+    Worker,
 )
-from schemas.sections import (
-    Database as Database,
-)
-from schemas.sections import (
-    District as District,
-)
-from schemas.sections import (
-    Feed as Feed,
-)
-from schemas.sections import (
-    Kafka as Kafka,
-)
-from schemas.sections import (
-    Parking as Parking,
-)
-from schemas.sections import (
-    Ports as Ports,
-)
-from schemas.sections import (
-    Publisher as Publisher,
-)
-from schemas.sections import (
-    Retention as Retention,
-)
-from schemas.sections import (
-    Source as Source,
-)
-from schemas.sections import (
-    Stack as Stack,
-)
-from schemas.sections import (
-    Sweeps as Sweeps,
-)
-from schemas.sections import (
-    Worker as Worker,
-)
+
+__all__ = [
+    "INSTANCES",
+    "Connectors",
+    "Database",
+    "District",
+    "Feed",
+    "Kafka",
+    "Parking",
+    "Ports",
+    "Publisher",
+    "Retention",
+    "Settings",
+    "SettingsError",
+    "Source",
+    "Stack",
+    "Sweeps",
+    "Worker",
+    "parse",
+]
 
 INSTANCES = ("main", "test", "chaos", "bench")  # each with its own ports, processes and data
 
