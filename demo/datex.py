@@ -30,7 +30,7 @@ def facilities(readings: Sequence[Reading], minute: int) -> bytes:
 
 
 def version_3(readings: Sequence[Reading], minute: int) -> bytes:
-    """v3 with nanoseconds and two groups that lie inside the site's total."""
+    """v3 with nanoseconds and two groups that lie inside the site's total: the shared spaces, and the others."""
     body = "".join(_status_3(one) for one in readings)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -48,6 +48,12 @@ def _record(one: Reading) -> str:
             f"<ns2:parkingNumberOfVacantSpaces>{one.free}</ns2:parkingNumberOfVacantSpaces>"
             f"<ns2:parkingNumberOfOccupiedSpaces>{one.occupied}</ns2:parkingNumberOfOccupiedSpaces>"
         )
+    group = (
+        '<ns2:groupOfParkingSpacesStatus groupIndex="1"><ns2:parkingOccupancy>'
+        f"<ns2:parkingNumberOfSpacesOverride>{one.lot.shared}</ns2:parkingNumberOfSpacesOverride>"
+        f"<ns2:parkingNumberOfVacantSpaces>{one.shared}</ns2:parkingNumberOfVacantSpaces>"
+        "</ns2:parkingOccupancy></ns2:groupOfParkingSpacesStatus>"
+    )
     enter = one.capacity // 10
     at = one.observed_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     opening = "closed" if one.is_closed else "open"
@@ -56,7 +62,7 @@ def _record(one: Reading) -> str:
         f'<ns2:parkingRecordReference id={quoteattr(one.lot.ref)} targetClass="ParkingRecord" version="1"/>'
         f"<ns2:parkingStatusOriginTime>{at}</ns2:parkingStatusOriginTime><ns2:parkingOccupancy>"
         f"<ns2:parkingNumberOfSpacesOverride>{one.capacity}</ns2:parkingNumberOfSpacesOverride>{numbers}"
-        "</ns2:parkingOccupancy><ns2:overrideParkingThresholds>"
+        f"</ns2:parkingOccupancy>{group}<ns2:overrideParkingThresholds>"
         f"<ns2:almostFullDecreasing>{enter + 1}</ns2:almostFullDecreasing>"
         f"<ns2:almostFullIncreasing>{enter}</ns2:almostFullIncreasing>"
         "<ns2:fullDecreasing>1</ns2:fullDecreasing><ns2:fullIncreasing>0</ns2:fullIncreasing>"
@@ -74,12 +80,17 @@ def _facility(one: Reading) -> str:
     told = "".join(f"<parkingFacilityStatus>{word}</parkingFacilityStatus>" for word in words)
     at = one.observed_at.astimezone(_CHINA).strftime("%Y-%m-%dT%H:%M:%S.0000000+08:00")
     free, occupied = (0, 0) if one.fault == "fault" else (one.free, one.occupied)
+    shared = one.shared or 0
     return (
         f"<parkingFacilityStatus><parkingFacilityReference id={quoteattr(one.lot.ref)}"
         f' targetClass="ParkingFacility" version="1.0"/>{told}'
         f"<parkingFacilityStatusTime>{at}</parkingFacilityStatusTime>"
         f"<totalNumberOfOccupiedParkingSpaces>{occupied}</totalNumberOfOccupiedParkingSpaces>"
-        f"<totalNumberOfVacantParkingSpaces>{free}</totalNumberOfVacantParkingSpaces></parkingFacilityStatus>"
+        f"<totalNumberOfVacantParkingSpaces>{free}</totalNumberOfVacantParkingSpaces>"
+        '<assignedParkingSpacesStatus index="1"><assignedParkingSpacesStatus>'
+        f"<numberOfOccupiedAssignedParkingSpaces>{one.lot.shared - shared}</numberOfOccupiedAssignedParkingSpaces>"
+        f"<numberOfVacantAssignedParkingSpaces>{shared}</numberOfVacantAssignedParkingSpaces>"
+        "</assignedParkingSpacesStatus></assignedParkingSpacesStatus></parkingFacilityStatus>"
     )
 
 
@@ -87,12 +98,12 @@ def _status_3(one: Reading) -> str:
     numbers = groups = ""
     if one.free is not None:
         numbers = f"<prk:parkingNumberOfVacantSpaces>{one.free}</prk:parkingNumberOfVacantSpaces>"
-        upper = one.free // 3
+        shared = one.shared or 0
         groups = "".join(
             f'<prk:groupOfParkingSpacesStatus groupIndex="{index}"><prk:parkingOccupancy>'
             f"<prk:parkingNumberOfVacantSpaces>{free}</prk:parkingNumberOfVacantSpaces>"
             "</prk:parkingOccupancy></prk:groupOfParkingSpacesStatus>"
-            for index, free in ((1, upper), (2, one.free - upper))
+            for index, free in ((1, shared), (2, one.free - shared))
         )
     return (
         '<prk:parkingRecordStatus xsi:type="prk:UrbanParkingSiteStatus">'

@@ -16,7 +16,7 @@ from demo.occupancy import time_of
 from demo.operators import Operator
 
 LOCAL = timezone(timedelta(hours=8))
-PAGE = 25  # lots of a page of the LTA-like feed
+PAGE = 25  # rows of a page of the LTA-like feed
 STRANGER = "ZZ9"  # a lot that reports and is in no register
 
 Document = Callable[[Sequence[Reading], int], bytes]
@@ -32,20 +32,21 @@ def document(operator: Operator, minute: int) -> bytes:
 
 
 def lta_page(operator: Operator, minute: int, skip: int) -> bytes:
-    """No time and no capacity, so many lots a page."""
+    """No time and no capacity, so many rows a page."""
     value = [
         {
             "CarParkID": one.lot.ref,
             "Area": "",
             "Development": one.lot.name_en,
             "Location": f"{one.lot.lat} {one.lot.lon}",
-            "AvailableLots": one.free,
-            "LotType": "C",
+            "AvailableLots": free,
+            "LotType": kind,
             "Agency": "LTA",
         }
-        for one in readings_of(operator, minute)[skip : skip + PAGE]
+        for one in readings_of(operator, minute)
+        for kind, free in (("C", one.free), ("S", one.shared))
     ]
-    return _json({"odata.metadata": "CarParkAvailability", "value": value})
+    return _json({"odata.metadata": "CarParkAvailability", "value": value[skip : skip + PAGE]})
 
 
 def npr_lot(operator: Operator, minute: int, ref: str) -> bytes | None:
@@ -59,7 +60,7 @@ def npr_lot(operator: Operator, minute: int, ref: str) -> bytes | None:
 def _hdb(readings: Sequence[Reading], minute: int) -> bytes:
     parks = []
     for one in readings:
-        info = [_hdb_info("C", one.capacity, one.free)]
+        info = [_hdb_info("C", one.capacity, one.free), _hdb_info("S", one.lot.shared, one.shared)]
         if "motorcycle" in one.pools:
             info.append(_hdb_info("Y", one.lot.pools["motorcycle"], one.pools["motorcycle"]))
         if one.fault == "duplicate":
@@ -87,20 +88,23 @@ def _hongkong(readings: Sequence[Reading], minute: int) -> bytes:
         for pool, name in (("ev", "vacancyEV"), ("disabled", "vacancyDIS")):
             if pool in one.pools and not one.is_closed:
                 car[name] = one.pools[pool]
-        results.append({"park_Id": one.lot.ref, "privateCar": [car]})
+        shared = {"vacancy_type": "A", "vacancy": one.shared, "category": "SHARED", "lastupdate": _hk_time(one)}
+        results.append({"park_Id": one.lot.ref, "privateCar": [car] if one.is_closed else [car, shared]})
     return _json({"results": results})
 
 
 def _hongkong_flat(readings: Sequence[Reading], minute: int) -> bytes:
     parks = []
     for one in readings:
-        kinds = [("P", _vacancy(one))]
+        services = {"P": [{"category": "HOURLY", **_vacancy(one)}]}
+        if not one.is_closed:
+            services["P"].append({"category": "SHARED", "vacancy_type": "A", "vacancy": one.shared})
         for pool, name in (("disabled", "P_D"), ("motorcycle", "M")):
             if pool in one.pools:
-                kinds.append((name, {"vacancy_type": "A", "vacancy": one.pools[pool]}))
+                services[name] = [{"category": "HOURLY", "vacancy_type": "A", "vacancy": one.pools[pool]}]
         vehicles = [
-            {"type": kind, "service_category": [{"category": "HOURLY", **told, "lastupdate": _hk_time(one)}]}
-            for kind, told in kinds
+            {"type": kind, "service_category": [{**service, "lastupdate": _hk_time(one)} for service in told]}
+            for kind, told in services.items()
         ]
         parks.append({"park_id": one.lot.ref, "vehicle_type": vehicles})
     return b"\xef\xbb\xbf" + _json({"car_park": parks})

@@ -21,7 +21,7 @@ import msgspec
 from demo.district import Lot, lots_of
 from demo.draws import draw
 from demo.occupancy import occupancy, time_of
-from demo.operators import OPERATORS, Fault
+from demo.operators import BY_SOURCE, OPERATORS, Fault
 
 FAULTY = 0.1  # of the lots of an operator, and as many as its format has faults, have one now and then
 _SLOT_MIN = 6 * 60  # in about half of its slots a faulty lot has its fault for a while
@@ -39,13 +39,17 @@ _LASTS_MIN: dict[Fault, int] = {
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator tells of a lot. free and occupied are None together."""
+    """What the operator tells of a lot. free and occupied are None together.
+
+    pools holds free spaces; shared is how many of the shared spaces are free, None where it does not count them.
+    """
 
     lot: Lot
     minute: int
     free: int | None
     capacity: int
-    pools: dict[str, int]  # free spaces
+    pools: dict[str, int]
+    shared: int | None
     observed_at: datetime
     fault: Fault | None = None
 
@@ -97,12 +101,15 @@ def reading(lot: Lot, minute: int) -> Reading:
 
 def _true(lot: Lot, minute: int) -> Reading:
     inside = occupancy(lot, minute)
+    free = lot.capacity - inside.public
+    counts_shared = BY_SOURCE[lot.source].counts_shared
     return Reading(
         lot=lot,
         minute=minute,
-        free=lot.capacity - inside.public,
+        free=free,
         capacity=lot.capacity,
         pools={pool: lot.pools[pool] - taken for pool, taken in inside.pools.items()},
+        shared=min(lot.shared - inside.shared, free) if counts_shared else None,
         observed_at=time_of(minute) - timedelta(seconds=int(draw("lag", lot.number) * 25)),
     )
 

@@ -11,7 +11,10 @@ Fault = Literal["late", "frozen", "negative", "excess", "duplicate", "closed", "
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
-    """`faults` are those that its format can show; `pools` those that it reports beside the public one."""
+    """`faults` are those that its format can show; `pools` those that it reports beside the public one.
+
+    `words` are its words for pools that a decoder does not know: of the shared one, where it counts that.
+    """
 
     source: str
     decoder: str
@@ -21,6 +24,11 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""  # of a polled feed, on the demo's port; pushes go to /push/<source>
     faults: tuple[Fault, ...] = ("late", "frozen")
     pools: tuple[str, ...] = ()
+    words: dict[str, str] = {}
+
+    @property
+    def counts_shared(self) -> bool:
+        return "shared" in self.words.values()
 
     @property
     def pushes(self) -> bool:
@@ -41,6 +49,7 @@ OPERATORS = (
         path="/hdb/v1/transport/carpark-availability",
         faults=("late", "frozen", "negative", "excess", "duplicate", "future"),
         pools=("motorcycle",),
+        words={"S": "shared"},
     ),
     Operator(
         source="demo-lta",
@@ -50,6 +59,7 @@ OPERATORS = (
         name_en="Shenjiao Parking",
         path="/lta/ltaodataservice/CarParkAvailabilityv2",
         faults=("frozen", "negative", "missing"),
+        words={"S": "shared"},
     ),
     Operator(
         source="demo-hongkong",
@@ -60,6 +70,7 @@ OPERATORS = (
         path="/hongkong/v1/carpark-info-vacancy",
         faults=("late", "frozen", "closed", "missing"),
         pools=("disabled", "ev"),
+        words={"privateCar/SHARED": "shared"},
     ),
     Operator(
         source="demo-hongkong-flat",
@@ -70,6 +81,7 @@ OPERATORS = (
         path="/hongkong-flat/td/carpark/vacancy_all.json",
         faults=("late", "frozen", "closed", "missing"),
         pools=("disabled", "motorcycle"),
+        words={"P/SHARED": "shared"},
     ),
     Operator(
         source="demo-parkapi-v3",
@@ -98,6 +110,7 @@ OPERATORS = (
         name_en="Pengcheng Parking",
         path="/datex2-record/clientPullService",
         faults=("late", "frozen", "negative", "closed", "duplicate"),
+        words={"1": "shared"},
     ),
     Operator(
         source="demo-datex2-facility",
@@ -107,6 +120,7 @@ OPERATORS = (
         name_en="Hongling Property Parking",
         path="/datex2-facility/clientPullService",
         faults=("late", "frozen", "closed", "fault"),
+        words={"1": "shared"},
     ),
     Operator(
         source="demo-datex2-v3",
@@ -116,6 +130,7 @@ OPERATORS = (
         name_en="Qingshuihe Logistics Parking",
         path="/datex2-v3/Parking_Status.xml",
         faults=("late", "frozen", "excess", "missing"),
+        words={"1": "shared"},
     ),
     Operator(
         source="demo-npr",
@@ -178,6 +193,7 @@ OPERATORS = (
         name_zh="壹码智行",
         name_en="Yima Parking",
         faults=("frozen", "negative", "duplicate"),  # its stamp is signed: a wrong one would be turned away
+        words={"共享车A": "shared"},
     ),
     Operator(
         source="demo-bolink",

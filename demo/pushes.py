@@ -39,7 +39,8 @@ def ymzh(one: Reading, secret: str, at: datetime) -> Push:
     """B30. The TimeStamp is the reading's; Data is signed as it stands in the body."""
     upper = (one.free or 0) // 4
     inside = max(one.capacity - (one.free or 0), 0)
-    monthly = inside * 2 // 3
+    shared = one.lot.shared - (one.shared or 0)
+    monthly = monthly_of(inside)
     key = one.lot.ref
     data = {
         "TotalSpaces": one.capacity,
@@ -55,6 +56,7 @@ def ymzh(one: Reading, secret: str, at: datetime) -> Push:
         "CarCardTypeSpaces": [
             {"AreaCarCardTypeName": "[地面] [临时车A] 数量", "AreaNo": f"{key}1", "UseSpaces": inside - monthly},
             {"AreaCarCardTypeName": "[地下] [月租车A] 数量", "AreaNo": f"{key}2", "UseSpaces": monthly},
+            {"AreaCarCardTypeName": "[地面] [共享车A] 数量", "AreaNo": f"{key}1", "UseSpaces": shared},
         ],
     }
     stamp = int(one.observed_at.timestamp() * 1000)
@@ -110,6 +112,11 @@ def stranger(minute_start: datetime, secret: str, at: datetime) -> Push:
     """A lot of the camera network that nobody has registered."""
     free = 10 + minute_start.minute % 9
     return _lpr_push(STRANGER, 40, free, 40 - free, minute_start, secret, at)
+
+
+def monthly_of(spaces: int) -> int:
+    """How many of a lot's spaces or cars have monthly cards."""
+    return spaces * 2 // 3
 
 
 def shared_bay(lot: Lot, bay: str, secret: str, at: datetime) -> Push:

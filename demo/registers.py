@@ -14,11 +14,11 @@ from typing import Any
 from demo.district import Lot, lots
 from demo.draws import between, draw, pick
 from demo.ground import sketch
-from demo.operators import OPERATORS, SHARING
-from demo.pushes import sharing_ref
+from demo.operators import BY_SOURCE, OPERATORS, SHARING
+from demo.pushes import monthly_of, sharing_ref
 from schemas.gcj02 import wgs84_to_gcj02
 
-VALID_FROM = "2026-01-01"
+VALID_FROM = "2020-01-01"
 LICENCE = "CC-BY-4.0"
 
 _AUDIENCES = {"disabled": "disabled", "ev": "ev", "motorcycle": "public"}
@@ -134,6 +134,17 @@ def _pools(lot: Lot) -> Iterable[dict[str, Any]]:
         "capacity": lot.shared,
         "capacity_basis": "contract",
     }
+    if BY_SOURCE[lot.source].decoder == "ymzh":  # tells the cars with monthly cards, which are among all cars
+        yield {
+            **common,
+            "pool": "contract",
+            "vehicle": "car",
+            "audience": "contract",
+            "product": "monthly",
+            "exclusive": "no",
+            "capacity": monthly_of(lot.capacity),
+            "capacity_basis": "master",
+        }
     for pool, capacity in lot.pools.items():
         yield {
             **common,

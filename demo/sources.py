@@ -46,6 +46,8 @@ def _table(operator: Operator, port: int) -> dict[str, Any]:
         "licence": LICENCE,
         "attribution": f"{operator.name_zh}（演示）",
     }
+    if operator.words:
+        table["pools"] = operator.words
     if operator.pushes:
         return {**table, "secret": operator.source}
     table |= {"url": f"http://127.0.0.1:{port}{operator.path}", "allow_private_address": True}
@@ -68,5 +70,9 @@ def _written(table: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{name} = {_value(inner)}" for name, inner in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(name, ensure_ascii=False)} = {_value(inner)}" for name, inner in value.items())
+            + " }"
+        )
     return json.dumps(value, ensure_ascii=False)  # strings, numbers, booleans and arrays are written alike in TOML

@@ -30,6 +30,7 @@ def next_version(latest: ShareWindow | None, change: ShareWindowChange, lot_id: 
         start=change.start,
         end=change.end,
         entry_only=change.entry_only,
+        exclusive=change.product != "window",  # hourly and monthly shares are bays of their own: they add up
         valid_from=change.valid_from,
         valid_to=change.valid_to,
         received_at=change.received_at,

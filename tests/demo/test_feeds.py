@@ -57,7 +57,7 @@ def context(source: str, minute: int, after_s: float = 1.0) -> SourceContext:
 def payloads(operator: Operator, minute: int) -> Iterable[bytes]:
     """What a poller of the operator gets in a minute: one document, its pages, or one for each lot."""
     if operator.decoder == "lta":
-        return [lta_page(operator, minute, skip) for skip in range(0, operator.lots, PAGE)]
+        return [lta_page(operator, minute, skip) for skip in range(0, 2 * operator.lots, PAGE)]
     if operator.decoder == "npr":
         found = [npr_lot(operator, minute, lot.ref) for lot in lots_of(operator.source)]
         return [body for body in found if body is not None]
@@ -92,7 +92,8 @@ def test_every_lot_of_a_feed_is_decoded_as_the_model_has_it(operator: Operator) 
         for ref, one in told.items():
             if one.fault != "future":
                 check(newest(rows, ref, "public"), one, operator)
-            for pool, free in one.pools.items():
+            shared = {} if one.shared is None or one.free is None else {"shared": one.shared}
+            for pool, free in (one.pools | shared).items():
                 if one.fault not in ("future", "closed"):
                     assert newest(rows, ref, pool).free == free
 
@@ -147,6 +148,9 @@ def test_every_push_is_believed_and_decoded_as_the_model_has_it(operator: Operat
             if operator.decoder != "bolink":
                 wanted = one.observed_at.replace(microsecond=0)
                 assert row.observed_at == wanted
+            if operator.counts_shared and one.shared is not None:
+                shared = newest([row for row in result.rows if isinstance(row, Observation)], lot.ref, "shared")
+                assert shared.occupied == lot.shared - one.shared
             assert not re.search(r"粤B", repr(result))
 
 

@@ -119,9 +119,9 @@ def test_pages_need_the_key_and_end_with_a_short_one(client: httpx.Client) -> No
     key = {"AccountKey": SECRETS["CITYSENSE_SECRET_DEMO_LTA"]}
     sizes = [
         len(json.loads(client.get(path, params={"$skip": str(skip)}, headers=key).content)["value"])
-        for skip in (0, PAGE, 2 * PAGE)
+        for skip in (0, PAGE, 2 * PAGE, 3 * PAGE)
     ]
-    assert sizes == [PAGE, BY_SOURCE["demo-lta"].lots - PAGE, 0]
+    assert sizes == [PAGE, PAGE, 2 * BY_SOURCE["demo-lta"].lots - 2 * PAGE, 0]
 
 
 @pytest.mark.parametrize(
