@@ -5,7 +5,7 @@ Everything is read as of the minute: what was received later does not exist, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -127,7 +127,7 @@ def load_latest(connection: Connection, at: datetime) -> tuple[Latest, ...]:
             if row[_AT] is not None:
                 found.append(_latest(row))
             continue
-        believed = latest_of([*_said(row), *again])
+        believed = latest_of(again if row[_AT] is None else [as_said(row), *again])
         if believed is not None:
             found.append(believed)
         elif row[_AT] is not None:
@@ -147,7 +147,8 @@ def _walk_back(connection: Connection, voided: Sequence[Row], at: datetime, foun
     said_again = _said_again(connection, rows, at)
     undecided = []
     for row in rows:
-        believed = latest_of([*_said(row), *said_again.get(row[0], ())])
+        again = said_again.get(row[0], [])
+        believed = latest_of(again if row[_AT] is None else [as_said(row), *again])
         if believed is not None:
             found.append(believed)
         elif row[_AT] is not None:
@@ -174,14 +175,11 @@ def _latest(row: Row) -> Latest:
     return Latest(**_cells(row))
 
 
-def _said(row: Row) -> Iterable[tuple[Observation, Clamped]]:
-    """A stored observation as it was said."""
-    if row[_AT] is None:
-        return
+def as_said(row: Row) -> tuple[Observation, Clamped]:
+    """A stored observation, with its series before it, as it was said."""
     cells = _cells(row)
-    of_clamp = {name: cells[name] for name in Clamped.__struct_fields__}
-    as_said = {name: cell for name, cell in cells.items() if name in _OBSERVATION_FIELDS}
-    yield Observation(**as_said), Clamped(**of_clamp)
+    said = {name: cell for name, cell in cells.items() if name in _OBSERVATION_FIELDS}
+    return Observation(**said), Clamped(**{name: cells[name] for name in Clamped.__struct_fields__})
 
 
 def _cells(row: Row) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def latest_by_series(
     limits: Parking,
     authoritative: Mapping[str, Authoritative] = {},
 ) -> list[Latest]:
-    capacities = _capacities(view, at)
+    capacities = capacities_at(view, at)
     said: dict[Key, list[tuple[Observation, Clamped]]] = {}
     for row in rows:
         key = (row.source, row.ref, row.pool)
@@ -82,7 +82,7 @@ def derived_register(rows: Sequence[Observation], register: ParkingRegister) -> 
     )
 
 
-def _capacities(view: RegisterView, at: datetime) -> dict[Key, int]:
+def capacities_at(view: RegisterView, at: datetime) -> dict[Key, int]:
     return {
         (claim.source, claim.ref, name): pool.capacity
         for entry in view.lots
