@@ -22,7 +22,6 @@ from dashboards.feed.answers import Answer, refusal
 from dashboards.feed.dumps import Dumps
 from dashboards.feed.encodings import prepared
 from dashboards.feed.lookup import Lookup
-from dashboards.feed.recent import Recent
 from dashboards.feed.records import VERSION
 from dashboards.feed.replies import reply
 from dashboards.feed.routes import refused, routes
@@ -30,6 +29,7 @@ from dashboards.feed.site import Site
 from dashboards.feed.snapshot import publisher_of
 from dashboards.feed.stream import Stream
 from dashboards.feed.watch import Watch
+from schemas.civil import calendar_of, day_kind
 from schemas.settings import Settings
 
 SECOND_S = 1.0
@@ -45,7 +45,7 @@ class Application:
         publisher = publisher_of(settings)
         dsn = settings.dsn("feed")
         self.site = Site(settings, static.files(static.PAGE, "/page"))
-        self.stream = Stream(Recent())
+        self.stream = Stream(self.site.recent)
         self.site.listeners.append(self.stream.publish)
         self.lookup = Lookup(dsn, publisher)
         self.dumps = Dumps(dsn, publisher.zone, settings.feed.dumps_dir, settings.feed.dumps_kept)
@@ -80,6 +80,10 @@ class Application:
         self.lookup.pool.open(wait=False)
         self.watch.thread.start()
         seconds = asyncio.create_task(self._seconds())
+        district = self.site.settings.district
+        calendar = calendar_of(district.time_zone, district.holiday_country)
+        # the holidays of a year take a second to read: before the first arrival is asked for, not in it
+        await asyncio.to_thread(day_kind, calendar, datetime.now(UTC).date())
         try:
             yield
         finally:

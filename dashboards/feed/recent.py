@@ -8,6 +8,8 @@ import msgspec
 
 from dashboards.feed import delta
 from dashboards.feed.edition import Edition
+from dashboards.feed.encodings import Prepared, prepared
+from dashboards.feed.files import JSON
 from dashboards.feed.records import LotStatus
 from dashboards.feed.views.status import records
 
@@ -29,7 +31,7 @@ class Recent:
     def __init__(self) -> None:
         self.now: Said | None = None
         self.marks: OrderedDict[int, delta.Marks] = OrderedDict()  # by content_seq
-        self.documents: OrderedDict[int, bytes] = OrderedDict()  # deltas of the newest edition, by since_seq
+        self.documents: OrderedDict[int, Prepared] = OrderedDict()  # deltas of the newest edition, by since_seq
 
     def remember(self, edition: Edition) -> bytes | None:
         """Takes the newest edition; what it changed of the one before, None for the first of this process."""
@@ -51,16 +53,16 @@ class Recent:
     def knows(self, content_seq: int) -> bool:
         return content_seq in self.marks
 
-    def since(self, content_seq: int) -> bytes | None:
+    def since(self, content_seq: int) -> Prepared | None:
         """lot_status.json with what changed since then; all lots when that is not known any more."""
         if self.now is None:
             return None
         if content_seq not in self.documents:
             before = self.marks.get(content_seq)
             lots = delta.changed(self.now.records, before or {})
-            self.documents[content_seq] = delta.document(
-                self.now.edition.snapshot, content_seq, lots, is_full=before is None
-            )
+            snapshot = self.now.edition.snapshot
+            body = delta.document(snapshot, content_seq, lots, is_full=before is None)
+            self.documents[content_seq] = prepared(body, JSON, snapshot.minute, "tick")
             while len(self.documents) > DOCUMENTS_KEPT:
                 self.documents.popitem(last=False)
         return self.documents[content_seq]

@@ -17,7 +17,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, PathParameter, QueryParameter
 from litestar.types import ASGIApp
 
 from dashboards.feed import problems
@@ -82,7 +82,7 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
         request: Asked,
         since_seq: Annotated[
             int | None,
-            Parameter(ge=0, le=2**62, description="content_seq that the client has: only lots that changed since"),
+            QueryParameter(ge=0, le=2**62, description="content_seq that the client has: only lots that changed since"),
         ] = None,
     ) -> ASGIApp:
         """The state of every lot, or of those that changed since a content_seq."""
@@ -94,8 +94,10 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
         recent = stream.recent
         if not recent.knows(since_seq):
             await _learn(lookup, stream, since_seq, edition)
-        body = recent.since(since_seq)
-        return reply(unavailable()) if body is None else _fresh(site, request, body, edition.minute)
+        found = recent.since(since_seq)
+        if found is None:
+            return reply(unavailable())
+        return reply(site.prepared_answer(request.method, _headers(request), found))
 
     record = Envelope[LotStatusData] | Envelope[LotStatusDelta]
     shown = msgspec.json.decode(BY_PATH[LOT_STATUS].render(minute))
@@ -103,10 +105,10 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
 
     async def snapshot(
         request: Asked,
-        name: Annotated[str, Parameter(description="2026-11-24T1031+0800.json")],
-        revision: Annotated[int | None, Parameter(ge=1, le=10_000)] = None,
+        name: Annotated[str, PathParameter(description="2026-11-24T1031+0800.json")],
+        revision: Annotated[int | None, QueryParameter(ge=1, le=10_000)] = None,
         as_of: Annotated[
-            str | None, Parameter(description="the newest revision that was known then", schema_extra=DATE_TIME)
+            str | None, QueryParameter(description="the newest revision that was known then", schema_extra=DATE_TIME)
         ] = None,
     ) -> ASGIApp:
         """lot_status.json of any minute as it was published; it never changes. Revisions and as_of show corrections."""
@@ -127,14 +129,14 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
 
     async def history(
         request: Asked,
-        lot_id: str,
+        lot_id: FromPath[str],
         start: Annotated[
-            str | None, Parameter(query="from", description="a day before `to` if left out", schema_extra=DATE_TIME)
+            str | None, QueryParameter(name="from", description="a day before `to` if left out", schema_extra=DATE_TIME)
         ] = None,
-        until: Annotated[str | None, Parameter(query="to", schema_extra=DATE_TIME)] = None,
-        resolution: Resolution = "1m",
+        until: Annotated[str | None, QueryParameter(name="to", schema_extra=DATE_TIME)] = None,
+        resolution: FromQuery[Resolution] = "1m",
         as_of: Annotated[
-            str | None, Parameter(description="what was known then; now if left out", schema_extra=DATE_TIME)
+            str | None, QueryParameter(description="what was known then; now if left out", schema_extra=DATE_TIME)
         ] = None,
     ) -> ASGIApp:
         """The minutes of a lot, corrections applied, alone or in buckets of 15 minutes or an hour."""
@@ -159,9 +161,9 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
 
     async def usable_lots(
         request: Asked,
-        eta: Annotated[str, Parameter(description="arrival, with offset", schema_extra=DATE_TIME)],
+        eta: Annotated[str, QueryParameter(description="arrival, with offset", schema_extra=DATE_TIME)],
         staying: Annotated[
-            str, Parameter(query="stay", description="ISO 8601", schema_extra={"format": "duration"})
+            str, QueryParameter(name="stay", description="ISO 8601", schema_extra={"format": "duration"})
         ] = "PT1H",
     ) -> ASGIApp:
         """Whether a driver who arrives then and stays so long can use each lot."""
@@ -177,7 +179,7 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
     found += _reading(f"{ROOT}/lots/usable", usable_lots, responses={200: _good(Envelope[UsableData])}, tag="minute")
 
     async def dump(
-        request: Asked, name: Annotated[str, Parameter(description="2026-11-23.csv or .parquet")]
+        request: Asked, name: Annotated[str, PathParameter(description="2026-11-23.csv or .parquet")]
     ) -> ASGIApp:
         """A whole day of all lots, minute by minute, once the day is over."""
         wanted = dump_name(name)
@@ -208,7 +210,7 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
 
     async def events(
         request: Asked,
-        last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID", max_length=128)] = None,
+        last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=128)] = None,
     ) -> ASGIApp:
         """Server-sent events: `snapshot` with all lots first, then `delta` at each tick; Last-Event-ID resumes."""
         headers = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,12 +15,14 @@ from dashboards.feed.edition import Edition
 from dashboards.feed.encodings import Encoding, Prepared, Variant, chosen, variant
 from dashboards.feed.files import BY_PATH, LOT_STATUS
 from dashboards.feed.limits import Limiter
+from dashboards.feed.recent import Recent
 from schemas.settings import Settings
 
 OVERDUE = timedelta(seconds=15)  # a minute that is so late after its tick makes the one before it stale
 STARTING_RETRY_S = 5
 MEMO_LIMIT = 4096  # distinct requests of one second
 _LOT_STATUS = LOT_STATUS.encode()
+_SINCE = re.compile(rb"since_seq=([0-9]{1,18})")
 
 
 class Memo(msgspec.Struct, frozen=True):
@@ -40,7 +43,8 @@ class Site:
         self.limiter = Limiter(settings.feed.requests_per_minute, settings.feed.burst)
         self.memo: dict[bytes, Memo] = {}
         self.served: Counter[int] = Counter()  # answers by status
-        self.listeners: list[Callable[[Edition], None]] = []
+        self.recent = Recent()
+        self.listeners: list[Callable[[Edition, bytes | None], None]] = []  # the edition, and what it changed
 
     def publish(self, edition: Edition) -> bool:
         """Serve this edition from now on, unless it is no later than the one that is served."""
@@ -49,8 +53,9 @@ class Site:
         self.edition = edition
         self.published_after_tick_s = (datetime.now(UTC) - edition.minute).total_seconds()
         self.memo.clear()
+        change = self.recent.remember(edition)
         for listener in self.listeners:
-            listener(edition)
+            listener(edition, change)
         return True
 
     def database_is(self, *, there: bool, at: datetime) -> None:
@@ -76,7 +81,11 @@ class Site:
             return refusal(405, f"{method} is not possible here.", Allow="GET, HEAD, OPTIONS")
         path, _, query = target.partition(b"?")
         if path == _LOT_STATUS and b"since_seq" in query:
-            return None
+            asked = _SINCE.fullmatch(query)
+            if asked is None or not self.recent.knows(int(asked[1])):
+                return None
+            delta = self.recent.since(int(asked[1]))
+            return None if delta is None else answer(method, headers, delta, self._freshness())
         found = self._find(target) or self._find(path)
         if found is not None:
             return answer(method, headers, found, self._freshness())

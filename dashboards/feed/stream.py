@@ -39,9 +39,8 @@ class Stream:
         self.addresses: Counter[str] = Counter()
         self.dropped = 0
 
-    def publish(self, edition: Edition) -> None:
+    def publish(self, edition: Edition, body: bytes | None) -> None:
         """The one change of this tick, encoded once for all."""
-        body = self.recent.remember(edition)
         if body is None:
             return
         item = event("delta", edition, body)
@@ -92,7 +91,7 @@ class Stream:
         seq = seq_of(last_event_id)
         body = self.recent.since(seq) if seq is not None and self.recent.knows(seq) else None
         if body is not None:
-            return event("delta", now.edition, body)
+            return event("delta", now.edition, body.variants["identity"].body)
         return event("snapshot", now.edition, now.edition.files[LOT_STATUS].variants["identity"].body)
 
     def _offer(self, client: Client, item: bytes) -> None:
