@@ -18,7 +18,7 @@ from deploy.local import district, platform
 from deploy.local.machine import FOR_STACK, install_missing, install_page_libraries
 from deploy.local.places import places
 from deploy.local.platform import Fare
-from deploy.local.progress import StackError
+from deploy.local.progress import Silent, StackError
 from deploy.local.stack import down as stack_down
 from deploy.local.stack import up as stack_up
 from deploy.processes import BY_NAME
@@ -118,8 +118,12 @@ def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
     if detach:
         screen.print("./citysense status  tells how it fares,  ./citysense down  stops it.")
         return
-    _watch(ready)
-    stack_down(settings, show)
+    try:
+        _watch(ready)
+    except OSError:  # the terminal is gone
+        stack_down(settings, Silent())
+    else:
+        stack_down(settings, show)
 
 
 def _watch(settings: Settings) -> None:

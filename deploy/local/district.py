@@ -49,4 +49,7 @@ def _run(settings: Settings, role: str, arguments: list[str]) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environ)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise StackError(f"python -m {' '.join(arguments)} failed:\n{said}")
+        raise StackError(
+            f"python -m {' '.join(arguments)} failed:\n{said}\n"
+            "Data that an older release of the demo left are in the way? `./citysense down --wipe` removes them."
+        )

@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from deploy.local import broker, database, supervision
 from deploy.local.credentials import ensure_credentials, environment, with_environment
+from deploy.local.orphans import end_orphans
 from deploy.local.places import SYSTEM_STATE, SYSTEM_USER, Places, places
 from deploy.local.ports import require_free
 from deploy.local.programs import install_programs, locked
@@ -96,6 +97,8 @@ def down(settings: Settings, progress: Progress | None = None, *, wipe: bool = F
                 supervision.stop(where, beneath)
         if supervision.is_alive(where):
             supervision.shut_down(where)
+        else:
+            end_orphans(where)
         if wipe:
             with show.step(f"Removing {where.instance}"):
                 where.supervisor_socket.unlink(missing_ok=True)

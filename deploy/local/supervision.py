@@ -17,6 +17,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from deploy.local import broker
 from deploy.local.credentials import environment, environment_of
+from deploy.local.orphans import end_orphans
 from deploy.local.places import CHECKOUT, SYSTEM_USER, Places
 from deploy.local.progress import StackError
 from deploy.processes import ALL, stack_names
@@ -167,6 +168,7 @@ def ensure_supervisor(where: Places, settings: Settings) -> None:
         if changed:
             _reread(where)
         return
+    end_orphans(where)
     argv = [str(PYTHON), "-m", "supervisor.supervisord", "-c", str(where.supervisor_conf)]
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CITYSENSE_")}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/", env=plain)
