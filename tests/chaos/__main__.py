@@ -104,7 +104,7 @@ async def _run(settings: Settings, folder: Path, seconds: float, seed: int, clie
             for number, port in enumerate(ports, start=1)
             for i in range(clients)
         ]
-        await _wait(lambda: len(offers.confirmed) > clients, "the first pushes are confirmed", SETTLE_S, crew)
+        await _wait(lambda: len(offers.confirmed) > 10 * clients, "the first pushes are confirmed", SETTLE_S, crew)
         await _break_things(settings, workers, spare, connectors, seconds, seed, offers)
         wait_until_up(places(settings))
         quiet.set()
@@ -125,7 +125,7 @@ async def _run(settings: Settings, folder: Path, seconds: float, seed: int, clie
         ]
         moves = connection.execute("select topic, partition, before, after from chaos_move").fetchall()
     starts = ", ".join(f"{member.name} {member.starts}" for member in crew)
-    show.print(f"{offers.attempts} attempts, {offers.refusals} refused; starts: {starts}")
+    show.print(f"{offers.attempts} attempts; refused: {dict(offers.refusals)}; starts: {starts}")
     return settle(offers.offered, offers.confirmed, stored, [move for move in moves if move[0] == TOPIC], ends)
 
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import random
 import time
+from collections import Counter
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ class Offers:
         self.offered: dict[Key, int] = {}
         self.confirmed: set[Key] = set()
         self.attempts = 0
-        self.refusals = 0
+        self.refusals: Counter[str] = Counter()  # by status, or by the error of the socket
 
 
 class Client:
@@ -68,9 +69,9 @@ class Client:
                 if answer.status_code == 200:
                     self._offers.confirmed.add(key)
                     return
-            except httpx.HTTPError:
-                pass
-            self._offers.refusals += 1
+                self._offers.refusals[str(answer.status_code)] += 1
+            except httpx.HTTPError as error:
+                self._offers.refusals[type(error).__name__] += 1
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
 
