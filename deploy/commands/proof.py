@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands.shared import notes, part, part_environment, run_through, steps
+from deploy.commands.shared import notes, part, part_environment, steps
 from deploy.local import supervision
 from deploy.local.machine import (
     FOR_BENCH,
@@ -22,6 +21,7 @@ from deploy.local.machine import (
     install_page_libraries,
 )
 from deploy.local.places import CHECKOUT, places
+from deploy.local.progress import StackError
 from deploy.local.stack import down, settings_of, up
 from schemas.settings import Settings
 
@@ -36,24 +36,39 @@ def test(context: typer.Context, keep: Keep = False) -> None:
     [bold]./citysense test --keep -x[/]                the stack stays up for the next run
     """
     settings = settings_of("test")
-    found_running = supervision.is_alive(places(settings))
     environ = part_environment(settings) | {"CITYSENSE_INSTANCE": "test"}
-    tool = Path(sys.executable).parent
+    found_running = supervision.is_alive(places(settings))
+    if not context.args:
+        _style_and_types(environ)
     _ready(settings, () if context.args else FOR_TESTS, fresh=not found_running)
-    code = 1
     try:
-        if not context.args:
-            os.chdir(CHECKOUT)
-            run_through([str(tool / "ruff"), "check", "."], environ, "ruff check found faults")
-            run_through([str(tool / "ruff"), "format", "--check", "."], environ, "`ruff format .` mends the format")
-            with steps().step("Types: mypy --strict"):
-                run_through([str(tool / "mypy"), "."], environ, "mypy found faults")
         argv = part("pytest", *(context.args or [str(CHECKOUT)]))
         code = subprocess.run(argv, env=environ, check=False).returncode
     finally:
         if not (keep or found_running):
             down(settings, steps(), wipe=True)
     raise typer.Exit(code)
+
+
+def _style_and_types(environ: dict[str, str]) -> None:
+    """All three are run, so that a person sees all there is to mend.
+
+    Raises StackError that names those that found something.
+    """
+    tools = Path(sys.executable).parent
+    checks = {"ruff check": ["ruff", "check"], "ruff format": ["ruff", "format", "--check"], "mypy --strict": ["mypy"]}
+    faulty = []
+    for name, (tool, *rest) in checks.items():
+        with steps().step(name):
+            argv = [str(tools / tool), *rest, "."]
+            done = subprocess.run(argv, env=environ, check=False, cwd=CHECKOUT, capture_output=True, text=True)
+        if done.returncode:
+            faulty.append(name)
+            notes.print(done.stdout + done.stderr, markup=False, soft_wrap=True)
+    if faulty:
+        raise StackError(
+            f"{', '.join(faulty)} found faults, see above; `ruff format .` mends the format. No test was run."
+        )
 
 
 def bench(context: typer.Context, keep: Keep = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from deploy.local.credentials import environment, environment_of
 from deploy.local.places import CHECKOUT
-from deploy.local.progress import StackError, Steps
+from deploy.local.progress import Steps
 from schemas.settings import Settings
 from sql.connect import read_settings
 
@@ -46,13 +45,3 @@ def hand_over(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execvpe(argv[0], list(argv), dict(environ))  # noqa: S606 a program of our own, without a shell
-
-
-def run_through(argv: Sequence[str], environ: Mapping[str, str], failure: str) -> None:
-    """Run a step whose output the person sees.
-
-    Raises StackError with `failure` when it ends badly.
-    """
-    done = subprocess.run(list(argv), env=dict(environ), check=False)
-    if done.returncode:
-        raise StackError(f"{failure} (exit code {done.returncode}; its own words are above)")
