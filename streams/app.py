@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import faust
+from faust.transport.drivers import aiokafka
 
 from schemas.settings import Settings
+
+LOOK_AGAIN_S = 0.05
+
+
+class PromptConsumer(aiokafka.Consumer):
+    """Looks again soon at partitions whose buffer was full.
+
+    Faust's own waits a whole second for records of idle topics while the busy one's buffer runs empty, and no longer
+    reads it: half of the rate in a backlog was lost so (measured).
+    """
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 the signature is Faust's
+        return await super()._getmany(active_partitions, min(timeout, LOOK_AGAIN_S))
+
+
+class PromptTransport(aiokafka.Transport):
+    Consumer = PromptConsumer
 
 
 def create_app(settings: Settings) -> faust.App:
     """An app that loses nothing with the agents of agents.py: no tables, no auto-created topics, no timed leave."""
     bootstrap = ";".join(f"kafka://{host}" for host in settings.bootstrap.split(","))
-    return faust.App(
+    app = faust.App(
         settings.kafka.group,
         broker=bootstrap,
         store="memory://",
@@ -34,3 +54,5 @@ def create_app(settings: Settings) -> faust.App:
         web_enabled=False,
         cython_optimizations=False,
     )
+    app.transport = PromptTransport(app.conf.broker_consumer, app)
+    return app
