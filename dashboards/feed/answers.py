@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from dashboards.feed import problems
+from dashboards.feed import page, problems
 from dashboards.feed.encodings import Prepared, chosen, matches
 
 METHODS = "GET, HEAD, OPTIONS"
@@ -56,6 +56,8 @@ def answer(method: str, headers: Mapping[bytes, bytes], found: Prepared, freshne
         return Answer(304, fields, b"")
     fields["Content-Type"] = found.media_type
     fields["X-Content-Type-Options"] = "nosniff"
+    if found.media_type.startswith("text/html"):
+        fields.update(page.HEADERS)
     if encoding != "identity":
         fields["Content-Encoding"] = encoding
     fields["Content-Length"] = str(len(variant.body))

@@ -44,7 +44,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         publisher = publisher_of(settings)
         dsn = settings.dsn("feed")
-        self.site = Site(settings, static.files(static.PAGE, "/page"))
+        self.site = Site(settings, static.page_files())
         self.stream = Stream(self.site.recent)
         self.site.listeners.append(self.stream.publish)
         self.lookup = Lookup(dsn, publisher)

@@ -31,6 +31,7 @@ from dashboards.feed.views import (
     pricing,
     quality,
     status,
+    subdistricts,
     table,
     windows,
 )
@@ -111,6 +112,12 @@ FILES: tuple[File, ...] = (
     _minute("quality.json", quality.quality, ("数据质量", "Quality"), record=Envelope[QualityData]),
     _register("versions.json", discovery.versions, ("版本", "Versions"), record=Envelope[VersionsData]),
     _minute("lots.geojson", geojson.lots_geojson, ("地图", "Map"), media_type="application/geo+json"),
+    _register(
+        "subdistricts.geojson",
+        subdistricts.subdistricts_geojson,
+        ("街道", "Subdistricts"),
+        media_type="application/geo+json",
+    ),
     _minute("lots.csv", table.lots_csv, ("表格", "Table"), media_type="text/csv; charset=utf-8; header=present"),
     _minute(
         "lot_status.ndjson",

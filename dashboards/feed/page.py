@@ -27,7 +27,7 @@ MODULES = (
     "arrival", "banner", "data", "detail", "explain", "feed", "format", "health", "list", "lots", "main", "row", "say",
     "shapes", "stream",
 )  # fmt: skip
-# Nothing of another host, nothing inline; maplibre-gl starts its worker from a file of ours or from a blob of that file.
+# Nothing of another host, nothing inline; maplibre-gl's worker is a file of ours, or a blob that imports it.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'"
@@ -47,7 +47,11 @@ def page_en(snapshot: Snapshot) -> bytes:
     return _page(snapshot, "en")
 
 
-PAGES: dict[str, Callable[[Snapshot], bytes]] = {"/": page_zh, "/en": page_en}  # path -> page
+# what ?lang= asks for; a browser with scripts does the same itself, and remembers it
+ASKED: dict[bytes, bytes] = {
+    f"{path}?lang={language}".encode(): wanted.encode() for path in PATHS.values() for language, wanted in PATHS.items()
+}
+PAGES: dict[str, Callable[[Snapshot], bytes]] = {PATHS["zh"]: page_zh, PATHS["en"]: page_en}  # path -> page
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +96,11 @@ def _all_words() -> dict[str, dict[str, str]]:
 @functools.cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("page.html.jinja")
 

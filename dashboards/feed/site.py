@@ -15,6 +15,7 @@ from dashboards.feed.edition import Edition
 from dashboards.feed.encodings import Encoding, Prepared, Variant, chosen, variant
 from dashboards.feed.files import BY_PATH, LOT_STATUS
 from dashboards.feed.limits import Limiter
+from dashboards.feed.page import ASKED
 from dashboards.feed.recent import Recent
 from schemas.settings import Settings
 
@@ -86,7 +87,7 @@ class Site:
                 return None
             delta = self.recent.since(int(asked[1]))
             return None if delta is None else answer(method, headers, delta, self._freshness())
-        found = self._find(target) or self._find(path)
+        found = self._find(ASKED.get(target, target)) or self._find(path)
         if found is not None:
             return answer(method, headers, found, self._freshness())
         if path.decode("latin-1") in BY_PATH:

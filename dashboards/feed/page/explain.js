@@ -117,8 +117,10 @@ export function lotExplainers(context) {
     },
     age: (lot) => [...times(lot), [say("freshness"), say(`freshness.${lot.status.freshness}`)], sourceLine(lot),
       [say("why.rule"), say("why.rule.age")]],
-    distance: () => [[say("from", { place: context().fromName }), ""], [say("distance"), say("from", { place: context().fromName })],
-      [say("why.rule"), say("why.rule.distance")]],
+    distance: () => [
+      [say("distance"), say("from", { place: context().fromName })],
+      [say("why.rule"), say("why.rule.distance")],
+    ],
     share(lot) {
       const share = lot.status.share;
       if (share === null) return null;
@@ -134,7 +136,10 @@ export function lotExplainers(context) {
         [say("why.rule"), say("why.rule.share")],
       ];
     },
-    price: (lot) => [[say("price.verified", { day: lot.price?.pricing_verified_at ?? "–" }), " "], [say("why.rule"), say("why.rule.price")]],
+    price: (lot) => [
+      [say("price"), lot.price?.pricing_verified_at ? say("price.verified", { day: lot.price.pricing_verified_at }) : ""],
+      [say("why.rule"), say("why.rule.price")],
+    ],
     usable(lot) {
       const found = context().usable?.answers.get(lot.id);
       if (!found) return null;

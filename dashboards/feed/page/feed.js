@@ -17,7 +17,8 @@ export function follow(onChange) {
     statuses: new Map(), // lot_id -> record of lot_status.json
     lastUpdated: null, // ms
     seq: null,
-    register: null, // {information, pricing, system, links}
+    register: null, // {information, pricing}, soon {system, links, sources, windows} too
+    forecasts: new Map(),
     quality: null,
     link: "starting", // starting, live, polling, cut
     contactAt: Date.now(), // when the feed last gave a sign of life
@@ -68,14 +69,20 @@ export function follow(onChange) {
     }
   }
 
+  /** First what the list needs, then what stands around it. */
   async function readRegister() {
-    const [information, pricing, system, links, forecast] = await Promise.all(
-      ["lot_information", "pricing", "system_information", "parking", "forecast"].map((name) => read(`/${name}.json`)),
-    );
+    const some = (names) => Promise.all(names.map((name) => read(`/${name}.json`).then((document) => document.data)));
+    const [information, pricing] = await some(["lot_information", "pricing"]);
+    state.register = { ...state.register, information, pricing };
+    onChange(state);
+    const [system, links, windows, forecast] = await some(
+      ["system_information", "parking", "share_windows", "forecast"]);
     state.register = {
-      information: information.data, pricing: pricing.data, system: system.data, links: links.data,
+      information, pricing, system, links,
+      sources: new Map(system.attribution.map((terms) => [terms.source, terms])),
+      windows: new Map(windows.lots.map((lot) => [lot.lot_id, lot.windows])),
     };
-    state.forecasts = new Map(forecast.data.lots.map((lot) => [lot.lot_id, lot]));
+    state.forecasts = new Map(forecast.lots.map((lot) => [lot.lot_id, lot]));
     onChange(state);
   }
 
