@@ -1,0 +1,109 @@
+"""What travels about water: readings as a table of columns, and the tests that stations send of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from schemas.fields import EARLIEST, FUTURE_LIMIT, Id, Instant, Word
+
+# Elements and their units; a station reports each as a series of its own. SI, but for rain in mm (WMO-No. 8).
+Element = Literal[
+    "level_m",  # water level above the station's datum
+    "depth_m",  # water above the bed, the road, or the invert
+    "distance_m",  # from a downward looking sensor to the water: becomes a level by the register's mount height
+    "flow_m3s",
+    "velocity_ms",
+    "rain_total_mm",  # a counter that only grows, until it resets
+    "rain_day_mm",  # a counter that resets at the day start: never an intensity
+    "rain_5min_mm",  # what fell in the 5 minutes that end at observed_at
+    "rain_1h_mm",
+    "voltage_v",
+    "battery_pct",
+    "temperature_c",
+    "pump_running",  # 0 or 1
+    "gate_opening_m",
+    "status_bits",  # SL 651 element 45, as a number
+    "other",
+]
+# What the source itself says of a value.
+SourceQuality = Literal["good", "suspect", "fail", "missing", "unknown"]
+Number = Annotated[float, msgspec.Meta(ge=-1e9, le=1e9)]
+
+
+class WaterReadings(msgspec.Struct, frozen=True, kw_only=True):
+    """Readings as columns of equal length, one place a reading: the contract with a high rate.
+
+    value null is "the station says that it has no value" (SL 651 `AAAA`, FFFF): a reading of its own. Zero is a level.
+    basis tells how observed_at was found: the station's clock, the network's, or (clock) ours, because theirs is wrong.
+    """
+
+    source: list[Id]
+    station: list[Id]  # the source's own id of the station or device
+    element: list[Element]
+    observed_at: list[Instant]
+    received_at: list[Instant]
+    value: list[Number | None]
+    quality: list[SourceQuality]
+    flags: list[Word | None]  # one word or several joined by commas: clock, backfill, held_by_device, threshold
+    raw_ref: list[Word | None]
+
+    def __len__(self) -> int:
+        return len(self.station)
+
+    def faults(self) -> dict[int, str]:
+        """Which places break what types cannot say, and how. All of them when the columns differ in length."""
+        lengths = {len(getattr(self, name)) for name in self.__struct_fields__}
+        if len(lengths) != 1:
+            return {-1: f"columns of {sorted(lengths)} places"}
+        wrong: dict[int, str] = {}
+        for place, (at, received_at) in enumerate(zip(self.observed_at, self.received_at, strict=True)):
+            if not EARLIEST <= at <= received_at + FUTURE_LIMIT:
+                wrong[place] = f"observed_at {at.isoformat()} is not within 2015 .. received_at + 1 day"
+        return wrong
+
+    def at_places(self, places: Sequence[int]) -> WaterReadings:
+        columns = {name: [getattr(self, name)[place] for place in places] for name in self.__struct_fields__}
+        return WaterReadings(**columns)
+
+
+class StationReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reading as decoders make it; the publisher turns those of one partition into columns."""
+
+    source: Id
+    station: Id
+    element: Element
+    observed_at: Instant
+    received_at: Instant
+    value: Number | None
+    quality: SourceQuality = "unknown"
+    flags: tuple[Word, ...] = ()
+    raw_ref: Word | None = None
+
+
+class StationTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A test report of a station (SL 651 function 30): kept apart, never a reading."""
+
+    source: Id
+    station: Id
+    observed_at: Instant | None = None
+    received_at: Instant
+    serial: int | None = None
+    elements: dict[str, Any] = {}
+    raw_ref: Word | None = None
+
+
+def columns_of(readings: Sequence[StationReading]) -> WaterReadings:
+    return WaterReadings(
+        source=[each.source for each in readings],
+        station=[each.station for each in readings],
+        element=[each.element for each in readings],
+        observed_at=[each.observed_at for each in readings],
+        received_at=[each.received_at for each in readings],
+        value=[each.value for each in readings],
+        quality=[each.quality for each in readings],
+        flags=[",".join(each.flags) or None for each in readings],
+        raw_ref=[each.raw_ref for each in readings],
+    )
