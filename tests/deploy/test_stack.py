@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from deploy.local.topics import admin, faults
+from deploy.local.topics import admin, faults, fresh_topics
 from schemas.settings import Settings
 from schemas.topics import TOPICS
 from tests.conftest import Database
@@ -27,8 +27,6 @@ def test_topics_are_never_made_by_accident(kafka: Settings) -> None:
 
 
 def test_a_fresh_log_has_new_topic_ids(kafka: Settings) -> None:
-    from deploy.local.topics import fresh_topics
-
     with admin(kafka) as client:
         before = {topic["name"]: topic["topic_id"] for topic in client.describe_topics()}
         fresh_topics(kafka)
