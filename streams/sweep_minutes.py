@@ -20,7 +20,7 @@ from sql.connect import Connection
 from sql.named import named
 from sql.registers import read_database
 from streams.parking import forecast_store, minute_store, movement_store
-from streams.parking.due import MINUTE, Clocks, Pace, due, has_passed, next_minute, watch
+from streams.parking.due import HOLE, MINUTE, Clocks, Pace, beyond_hole, due, has_passed, next_minute, watch
 from streams.parking.minute import Beside, MinuteResult, content, minute
 from streams.parking.minute_store import Written
 from streams.parking.movement import Rates
@@ -63,8 +63,12 @@ class Minutes:
             newest = minute_store.newest_run(connection)
             last = self.newest = None if newest is None else newest.minute
             first = minute_store.first_heard(connection) or clocks.least if last is None else None
-            at, jumped = next_minute(last, first, wall, self._bound)
-            self._pace = watch(self._pace, clocks, at, wall)
+            wanted, jumped = next_minute(last, first, wall, self._bound)
+            self._pace = watch(self._pace, clocks, wanted, wall)
+            at = beyond_hole(wanted, self._heard(connection, wanted, wall), self._pace, wall)
+            if at is None:
+                return None
+            jumped = jumped or (wanted if at > wanted else None)
             verdict = due(at, self._pace, wall, self._grace)
             if verdict == "wait":
                 return None
@@ -105,6 +109,12 @@ class Minutes:
                 return False
             over = (newest.minute - self._revisable - timedelta(hours=1)).astimezone(self._zone).date()
             return movement_store.learn(connection, over + timedelta(days=1), self._zone)
+
+    def _heard(self, connection: Connection, wanted: datetime, wall: datetime) -> datetime | None:
+        if wall - wanted <= HOLE:
+            return wanted
+        heard: datetime | None = _SOURCES.next_report(connection, since=wanted)
+        return heard
 
     def _revise(self, connection: Connection, at: datetime, clocks: Clocks, newest: Written) -> Computed | None:
         stored = minute_store.run_at(connection, at)

@@ -48,6 +48,8 @@ _SESSION = (
     "set tcp_keepalives_count = 3",
 )
 _ALERTS = named("alerts")
+_SOURCES = named("sources")
+NAME = "sweeps"  # as the topic of its incidents
 
 
 def now() -> datetime:
@@ -57,8 +59,8 @@ def now() -> datetime:
 def run(settings: Settings, wall: Callable[[], datetime] = now) -> None:
     """Sweep until SIGTERM. The database may go away and come back meanwhile.
 
-    Raises psycopg.Error when the schema or a right is wrong, or a minute cannot be stored: supervision and a person
-    must see it.
+    Raises what a person must see: a schema or a right that is wrong, a minute that cannot be stored. It is an incident
+    until a minute is computed again.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -73,9 +75,9 @@ def run(settings: Settings, wall: Callable[[], datetime] = now) -> None:
                     OWNER.set(1)
                     pause = BACK_OFF_S[0]
                     sweep(connection, settings, stop, wall)
-        except psycopg.Error as error:
+        except Exception as error:
             if classify(error) in (Verdict.STOP, Verdict.DATA):
-                log.critical("the sweeps stop: %s", error)
+                _tell_stop(settings, error)
                 raise
             log.warning("the database is away: %s", error)
             stop.wait(pause)
@@ -127,6 +129,7 @@ def _minute(connection: Connection, minutes: Minutes, wall: Callable[[], datetim
         return False
     SECONDS.observe(monotonic() - began)
     MINUTES.labels("late" if computed.run.is_late else "on_time").inc()
+    _SOURCES.close_stops(connection, topic=NAME)
     for freshness, lots in computed.run.quality.lots_by_freshness.items():
         LOTS.labels(freshness).set(lots)
     return True
@@ -138,6 +141,15 @@ def _revise(connection: Connection, minutes: Minutes, wall: Callable[[], datetim
         return False
     MINUTES.labels("revised" if revised.run.revision > 1 else "confirmed").inc()
     return True
+
+
+def _tell_stop(settings: Settings, error: Exception) -> None:
+    log.critical("the sweeps stop: %s", error)
+    try:
+        with closing(connect(settings.dsn("streams"), autocommit=True)) as connection:
+            _SOURCES.add_stop(connection, topic=NAME, detail=f"{type(error).__name__}: {error}"[:2000])
+    except psycopg.Error as another:
+        log.warning("the incident could not be stored: %s", another)
 
 
 def _count_alerts(connection: Connection) -> None:

@@ -39,6 +39,10 @@ order by h.source;
 -- When sources reported, all together, in order: holes are when the pipeline was blind.
 select distinct received_at from source_report where received_at > :after and received_at <= :at order by received_at;
 
+-- name: next_report(since)$
+-- When the log speaks again.
+select min(received_at) from source_report where received_at >= :since;
+
 -- name: lots_by_source(at)
 -- How many car parks hang on each source.
 select source, count(distinct lot_id)::integer from lot_source
@@ -64,6 +68,14 @@ select min(received_at) from source_report;
 
 -- name: add_incident(kind, topic, detail)!
 insert into stream_incident (kind, topic, detail) values (:kind, :topic, :detail);
+
+-- name: add_stop(topic, detail)!
+-- One open incident however often the process is started again and stops.
+insert into stream_incident (kind, topic, detail) select 'stopped', :topic, :detail
+where not exists (select from stream_incident where kind = 'stopped' and topic = :topic and closed_at is null);
+
+-- name: close_stops(topic)!
+update stream_incident set closed_at = now() where kind = 'stopped' and topic = :topic and closed_at is null;
 
 -- name: drop_old_chunks(hypertable, older_than, at_most)$
 select drop_old_chunks(:hypertable, :older_than, :at_most);

@@ -16,6 +16,8 @@ import msgspec
 MINUTE = timedelta(minutes=1)
 BACKLOG = timedelta(seconds=15)  # further behind than ticks and takes explain
 RUNS = timedelta(seconds=3)  # the clock moved within this: the backlog is being applied
+HOLE = timedelta(hours=2)  # missed and without a word in the log: such minutes are jumped, shorter holes are computed
+LISTEN = timedelta(seconds=30)  # how long the log gets to speak after such a time, before its silence is believed
 PATIENCE = timedelta(seconds=10)  # how long one minute waits for a backlog; slower than 6 x real time is late
 
 Due = Literal["wait", "on_time", "late"]
@@ -59,6 +61,20 @@ def next_minute(
         wanted = floor_minute(wall) if first is None else min(ceil_minute(first), floor_minute(wall))
     earliest = ceil_minute(wall - bound)
     return (wanted, None) if wanted >= earliest else (earliest, wanted)
+
+
+def beyond_hole(wanted: datetime, heard: datetime | None, pace: Pace, wall: datetime) -> datetime | None:
+    """The minute to go on with when more than HOLE was missed; None: listen a little longer.
+
+    `heard`: when the log first speaks again from `wanted` on. A weekend in which everything was off is a hole, an
+    outage of the database alone is none: what connectors heard meanwhile is in Kafka and comes.
+    """
+    if wall - wanted <= HOLE:
+        return wanted
+    if heard is not None:
+        return wanted if heard - wanted <= HOLE else floor_minute(heard)
+    has_listened = pace.waited_for == wanted and pace.waited_since is not None and wall - pace.waited_since >= LISTEN
+    return floor_minute(wall) if has_listened else None
 
 
 def watch(pace: Pace, clocks: Clocks, minute: datetime, wall: datetime) -> Pace:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +14,6 @@ from streams.sweep_minutes import Minutes
 from streams.sweep_retention import drop_old
 from streams.sweep_sources import Sources, judge_next
 from tests.conftest import Database
-from tests.processes import eventually, running, settings_file, stop
 from tests.streams.city import LOTS, PARTITIONS, apply, found, health, now_floor, readings, report, runs, stored_minutes
 
 pytestmark = pytest.mark.stack
@@ -193,17 +190,34 @@ def test_what_does_not_change_keeps_its_sequence(streams: Connection) -> None:
     assert [row[3] for row in runs(streams)] == [1] * 6
 
 
-def test_longer_than_a_day_is_jumped_with_an_incident(streams: Connection) -> None:
-    first_clock(streams)
+def test_a_weekend_in_which_everything_was_off_is_jumped_with_an_incident(streams: Connection) -> None:
     apply_log(streams, 1)
     assert compute_all(streams, at(0.1)) == [(at(0), False)]
+    monday = 60 * 60
     sweep = Minutes(SETTINGS)
-    wall = at(3 * 24 * 60) + timedelta(seconds=10)
-    made = sweep.compute_next(streams, wall)
-    assert made is None or made.run.is_late, "the log stands still: after the grace"
-    made = made or sweep.compute_next(streams, wall + timedelta(seconds=4))
+    assert sweep.compute_next(streams, at(monday)) is None, "the log may still have it"
+    report(streams, health(at(monday), 1), at(monday + 0.02))
+    apply(streams, readings(at(monday), 1), at(monday + 0.02))
+    computed = compute_all(streams, at(monday + 0.1), sweep)
+    assert computed == [(at(monday - 1), False), (at(monday), False)]
+    ((kind, detail),) = streams.execute("select kind, detail from stream_incident").fetchall()
+    assert kind == "minute_gap"
+    assert at(1).isoformat() in detail and at(monday - 2).isoformat() in detail
+    fresh = streams.execute("select distinct freshness from parking_minute where minute = %s", (at(monday),)).fetchall()
+    assert fresh == [("fresh",)]
+
+
+def test_more_than_a_day_of_log_is_jumped_with_an_incident(streams: Connection) -> None:
+    """The sweeps alone were away: the log has it all, but only the last day is computed."""
+    apply_log(streams, 1)
+    compute_all(streams, at(0.1))
+    wall = at(30 * 60)
+    report(streams, [one for hour in range(30) for one in health(at(60 * hour), 1)], wall)
+    sweep = Minutes(SETTINGS)
+    assert sweep.compute_next(streams, wall) is None
+    made = sweep.compute_next(streams, wall + timedelta(seconds=4))
     assert made is not None
-    assert made.run.minute == at(2 * 24 * 60 + 1)
+    assert made.run.minute == at(6 * 60 + 1)
     incidents = streams.execute("select kind, detail from stream_incident").fetchall()
     assert [kind for kind, _ in incidents] == ["minute_gap"]
     assert at(1).isoformat() in incidents[0][1]
@@ -253,48 +267,6 @@ def test_streams_cannot_drop_what_is_young(streams: Connection) -> None:
         streams.execute("select drop_old_chunks('parking_observation', now(), 1)")
     with pytest.raises(psycopg.errors.InvalidParameterValue):
         streams.execute("select drop_old_chunks('stream_fence', now() - interval '1 year', 1)")
-
-
-def test_one_owner_and_the_second_takes_over_when_it_is_killed(
-    streams: Connection, database: Database, tmp_path: Path
-) -> None:
-    """Two processes; kill -9 of the owner; the missed minutes come, each once."""
-    start = now_floor()
-    apply(streams, readings(start - timedelta(minutes=10), 11), start - timedelta(minutes=5))
-    report(streams, health(start - timedelta(minutes=10), 11), start - timedelta(minutes=5))
-    file = settings_file(database.settings, tmp_path)
-
-    def owners() -> int:
-        row = streams.execute(
-            "select count(*) from pg_locks where locktype = 'advisory' and granted"
-            " and database = (select oid from pg_database where datname = current_database())"
-            " and classid = 1129595219"
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def newest() -> datetime | None:
-        row = streams.execute("select max(minute) from parking_minute_run").fetchone()
-        assert row is not None
-        found_newest: datetime | None = row[0]
-        return found_newest
-
-    with running(database.settings, file, "streams", "sweeps", log=tmp_path / "first.log") as first:
-        eventually(lambda: newest() is not None, "the owner computes")
-        with running(database.settings, file, "streams", "sweeps", log=tmp_path / "second.log") as second:
-            eventually(lambda: owners() == 1, "one owner")
-            assert "owner of the sweeps" in (tmp_path / "first.log").read_text()
-            first.send_signal(signal.SIGKILL)
-            first.wait()
-            eventually(
-                lambda: "owner of the sweeps" in (tmp_path / "second.log").read_text(), "the second takes over", 15
-            )
-            apply(streams, [], start - timedelta(minutes=1, seconds=-1))
-            report(streams, [], start - timedelta(minutes=1, seconds=-1))
-            eventually(lambda: (newest() or start) >= start - timedelta(minutes=1), "the minutes go on")
-            assert stop(second) == 0, "SIGTERM is obeyed"
-    minutes = [row[0] for row in runs(streams) if row[1] == 1]
-    assert minutes == [minutes[0] + timedelta(minutes=n) for n in range(len(minutes))], "each once, in order"
 
 
 def test_minutes_do_not_wait_for_a_log_of_health_that_nobody_keeps(streams: Connection) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streams.parking.due import Clocks, Due, Pace, due, next_minute, watch
+from streams.parking.due import Clocks, Due, Pace, beyond_hole, due, next_minute, watch
 
 M = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 GRACE = timedelta(seconds=4)
@@ -75,3 +75,15 @@ def test_the_next_minute() -> None:
 def test_more_than_a_day_is_jumped_and_said() -> None:
     last = M - timedelta(days=3)
     assert next_minute(last, at(0), M, DAY) == (M - DAY, last + timedelta(minutes=1))
+
+
+def test_a_hole_in_the_log_is_jumped_and_an_outage_of_the_database_is_not() -> None:
+    minute, hours = timedelta(minutes=1), timedelta(hours=1)
+    wanted, wall = M, M + 60 * hours
+    listening = Pace(waited_for=wanted, waited_since=wall)
+    assert beyond_hole(wanted, None, listening, M + 2 * hours) == wanted, "two hours are computed in any case"
+    assert beyond_hole(wanted, M + minute, listening, wall) == wanted, "the log goes on: Kafka had it"
+    monday = M + 59 * hours + timedelta(seconds=20)
+    assert beyond_hole(wanted, monday, listening, wall) == M + 59 * hours, "everything was off until then"
+    assert beyond_hole(wanted, None, listening, wall + timedelta(seconds=29)) is None, "the log gets time to speak"
+    assert beyond_hole(wanted, None, listening, wall + timedelta(seconds=30)) == wall, "it has nothing to say"
