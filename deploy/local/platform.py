@@ -50,14 +50,15 @@ def start(settings: Settings, progress: Progress, *, demo: bool, overlay: dict[s
         strangers = [name for name in known if name in BY_NAME and name not in wanted and known[name].pid]
         if strangers:
             supervision.stop(where, strangers)
-        for name in wanted:
-            if _is_ready(where, settings, BY_NAME[name]):
-                continue
-            if BY_NAME[name].port and not known[name].pid:
-                require_free(getattr(settings.ports, BY_NAME[name].port), name)
-            with progress.step(f"Starting {name}: {BY_NAME[name].what}"):
-                supervision.start(where, name)
-                _wait_until_ready(where, settings, BY_NAME[name])
+        waiting = [BY_NAME[name] for name in wanted if not _is_ready(where, settings, BY_NAME[name])]
+        for process in waiting:
+            if process.port and not known[process.name].pid:
+                require_free(getattr(settings.ports, process.port), process.name)
+        for process in waiting:  # side by side; each waits by itself for what it needs
+            supervision.start(where, process.name)
+        for process in waiting:
+            with progress.step(f"Starting {process.name}: {process.what}"):
+                _wait_until_ready(where, settings, process)
 
 
 def start_again(settings: Settings, progress: Progress, names: list[str]) -> None:
