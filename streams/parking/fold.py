@@ -23,19 +23,19 @@ Key = tuple[str, str, str]  # source, ref, pool
 StoredRow = tuple[Any, ...]  # in the order of store.OBSERVATION.columns
 
 # Places in astuple(Observation), which keeps the order of the fields.
-_OBSERVED_AT, _TIME_BASIS, _RECEIVED_AT, _SOURCE_STATUS, _RAW_REF, _RAW_TEXT = 16, 17, 18, 19, 21, 22
+_TIME_BASIS, _SOURCE_STATUS = 17, 19
 _VALUES = slice(5, 16)  # mode .. percent_occupied
 
 
 class Series:
     """What is known of one (source, ref, pool): enough to tell new from late from repeated."""
 
-    __slots__ = ("newest_at", "newest_values", "series_id")
+    __slots__ = ("newest", "newest_at", "series_id")
 
-    def __init__(self, series_id: int, newest_at: datetime | None, newest_values: tuple[Any, ...] | None) -> None:
+    def __init__(self, series_id: int, newest: StoredRow | None = None) -> None:
         self.series_id = series_id
-        self.newest_at = newest_at
-        self.newest_values = newest_values
+        self.newest = newest
+        self.newest_at: datetime | None = None if newest is None else newest[1]
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -76,35 +76,36 @@ def fold(
     """Apply rows to the state `series` and add what they change to `changes`."""
     fresh = changes.fresh
     for row in rows:
-        fields = astuple(row)
-        key = fields[:3]
+        (
+            source, ref, pool, kind, supersedes, mode, free, occupied, capacity, in_count, out_count, inside,
+            shared_in_use, held, free_max, percent_occupied, observed_at, time_basis, received_at, source_status,
+            _, raw_ref, raw_text,
+        ) = astuple(row)  # fmt: skip
+        key = (source, ref, pool)
         known = series.get(key)
         if known is None:
             changes.unknown.append(row)
             continue
-        if row.kind != "observe":
-            clamped = clamp(row, capacities.get(key), limits, authoritative.get(row.source, "free"))
-            about = row.supersedes or row.received_at
-            changes.revisions.append(Revision(known.series_id, about, row, clamped))
+        if kind != "observe":
+            clamped = clamp(row, capacities.get(key), limits, authoritative.get(source, "free"))
+            changes.revisions.append(Revision(known.series_id, supersedes or received_at, row, clamped))
             continue
-        received_at = fields[_RECEIVED_AT]
-        at = fields[_OBSERVED_AT] or received_at
-        values = (*fields[_VALUES], fields[_TIME_BASIS], fields[_SOURCE_STATUS])
+        at = observed_at or received_at
         newest_at = known.newest_at
         is_newer = newest_at is None or at > newest_at
-        if not is_newer and at == newest_at and values == known.newest_values:
+        if not is_newer and at == newest_at and known.newest is not None and identity(row) == values_of(known.newest):
             changes.repeats += 1
             continue
-        clamped = clamp(row, capacities.get(key), limits, authoritative.get(row.source, "free"))
+        clamped = clamp(row, capacities.get(key), limits, authoritative.get(source, "free"))
         stored = (
-            known.series_id, at, fields[_OBSERVED_AT], received_at, *fields[_VALUES],
-            clamped.available, clamped.available_min, clamped.available_max, clamped.capacity_used, clamped.overflow,
-            fields[_TIME_BASIS], fields[_SOURCE_STATUS], list(clamped.flags) if clamped.flags else None,
-            fields[_RAW_REF], fields[_RAW_TEXT],
+            known.series_id, at, observed_at, received_at, mode, free, occupied, capacity, in_count,
+            out_count, inside, shared_in_use, held, free_max, percent_occupied, clamped.available,
+            clamped.available_min, clamped.available_max, clamped.capacity_used, clamped.overflow, time_basis,
+            source_status, list(clamped.flags) if clamped.flags else None, raw_ref, raw_text,
         )  # fmt: skip
         if is_newer:
+            known.newest = stored
             known.newest_at = at
-            known.newest_values = values
             fresh.append(stored)
         else:
             said = changes.late_observations.setdefault((known.series_id, at), [])

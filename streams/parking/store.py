@@ -70,11 +70,9 @@ def load_series(cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[
     for source, ref, pool, series_id in cursor.execute(_SERIES):
         if partition_of(series_key(source, ref), PARKING_OBSERVATIONS.partitions) in wanted:
             keys[series_id] = (source, ref, pool)
-    found = {key: Series(series_id, None, None) for series_id, key in keys.items()}
+    found = {key: Series(series_id) for series_id, key in keys.items()}
     for row in cursor.execute(_NEWEST, (list(keys),)):
-        newest = found[keys[row[0]]]
-        newest.newest_at = row[1]
-        newest.newest_values = values_of(row)
+        found[keys[row[0]]] = Series(row[0], row)
     return found
 
 
@@ -91,8 +89,7 @@ def register_series(cursor: psycopg.Cursor[Any], rows: Sequence[Observation]) ->
     columns = [[key[i] for key in first] for i in range(3)]
     cursor.execute(_NEW_SERIES, (*columns, list(first.values())))
     return {
-        (source, ref, pool): Series(series_id, None, None)
-        for source, ref, pool, series_id in cursor.execute(_FIND_SERIES, columns)
+        (source, ref, pool): Series(series_id) for source, ref, pool, series_id in cursor.execute(_FIND_SERIES, columns)
     }
 
 
