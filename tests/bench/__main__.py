@@ -1,0 +1,86 @@
+"""python -m tests.bench: every figure beside its reference in the same run. Exit 1 when one could not be measured."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from deploy.local.stack import settings_of, up
+from schemas.settings import Settings
+from tests.bench import cpu, full_path, visible
+from tests.bench.figures import Measured, document
+from tests.bench.ground import Bench
+from tests.bench.screen import Screen, table
+
+
+class Part(msgspec.Struct, frozen=True):
+    run: Callable[[Bench], Measured]
+    steps: int
+    what: str
+    needs_stack: bool = True
+
+
+PARTS = {
+    "decode": Part(cpu.decode, cpu.DECODE_STEPS, "CPU of each decoder", needs_stack=False),
+    "apply": Part(cpu.apply, cpu.APPLY_STEPS, "CPU of reading a record, fold and write"),
+    "full": Part(full_path.run, full_path.STEPS, "rows from Kafka into the hypertable, beside raw binary COPY"),
+    "visible": Part(visible.run, visible.STEPS, "from a message to a row that others see"),
+}
+Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help=f"Parts to run: {', '.join(PARTS)}. Repeat it.")]
+
+
+def main(
+    as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON object.")] = False,
+    only: Only = None,
+    keep_logs: Annotated[bool, typer.Option(help="Keep the logs of the processes, and say where.")] = False,
+) -> None:
+    """Measure, each figure beside its reference in the same run."""
+    names = [name for given in only or [",".join(PARTS)] for name in given.split(",")]
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        raise typer.BadParameter(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    folder = Path(tempfile.mkdtemp(prefix="citysense-bench-"))
+    folder.chmod(0o755)
+    try:
+        measured, failed = _run(names, folder)
+    finally:
+        if not keep_logs:
+            shutil.rmtree(folder, ignore_errors=True)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(document(measured, failed)).decode() + "\n")
+    else:
+        Console(width=None if sys.stdout.isatty() else 160).print(table(measured))
+    raise typer.Exit(1 if failed else 0)
+
+
+def _run(names: list[str], folder: Path) -> tuple[list[Measured], dict[str, str]]:
+    measured: list[Measured] = []
+    failed: dict[str, str] = {}
+    settings = up(settings_of("bench")) if any(PARTS[name].needs_stack for name in names) else Settings()
+    with Screen(len(names)) as screen:
+        bench = Bench(settings, folder, screen)
+        for name in names:
+            part = PARTS[name]
+            began = time.monotonic()
+            screen.say(f"[bold]{name}[/]: {part.what}")
+            with screen.part(name, part.steps):
+                try:
+                    measured.append(part.run(bench))
+                except Exception as error:
+                    failed[name] = f"{type(error).__name__}: {error}"
+                    screen.say(f"[red]{name} failed[/]: {failed[name]}")
+            screen.say(f"[dim]{name}: {time.monotonic() - began:.0f} s[/]")
+    return measured, failed
+
+
+if __name__ == "__main__":
+    typer.run(main)
