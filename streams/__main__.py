@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 from schemas.settings import Settings
 from schemas.topics import PARKING_OBSERVATIONS, REGISTERS_CHANGES, REJECTS, SOURCES_HEALTH, TOPICS, Topic
 from sql.connect import connect, read_settings
+from streams import replay
 from streams.agents import add_agent
 from streams.app import create_app
 from streams.errors import StopWorker
@@ -30,7 +31,7 @@ from streams.sources.store import SourceReports
 
 log = logging.getLogger("citysense.streams")
 program = typer.Typer(help="Streams: what comes from Kafka into TimescaleDB, and what happens because time passed.")
-
+program.add_typer(replay.app, name="replay")
 
 # Which slice applies which topic: the whole wiring of the worker.
 SLICES: dict[str, Callable[[Settings], Slice]] = {

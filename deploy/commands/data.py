@@ -16,6 +16,7 @@ from deploy.local.places import places
 from deploy.local.progress import StackError
 from schemas.settings import Settings
 
+WITH_VALUE = ("--at", "--registers", "--from", "--to")  # the options of the replay that have one
 FOR_DECODE = ("--format", "-F", "--source", "--received-at")  # the options of replay that the decoder takes
 
 GROUPS = """
@@ -47,8 +48,11 @@ def replay(context: typer.Context) -> None:
 
     [bold]./citysense replay parking payload.json --format hdb --at 2026-01-05T08:01:00Z[/]
     [bold]./citysense replay parking day/*.xml --format datex2 --source basel.toml --registers registers/ --json[/]
+    [bold]./citysense replay parking --from 2026-01-05T08:00+08:00 --to 2026-01-05T09:00+08:00[/]   of the database
     """
     domain, files, decoding, replaying = _sorted_out(context.args)
+    if not files:
+        hand_over(part("streams", "replay", domain, *replaying), part_environment(settings_now(), "streams"))
     environ = part_environment(settings_now())
     decoder = subprocess.Popen(part("connectors", "decode", *decoding, *files), env=environ, stdout=subprocess.PIPE)
     player = subprocess.Popen(part("streams", "replay", domain, *replaying), env=environ, stdin=decoder.stdout)
@@ -79,9 +83,9 @@ def _sorted_out(arguments: list[str]) -> tuple[str, list[str], list[str], list[s
                 decoding += [name, value]
         else:
             replaying.append(word)
-            if not equals and name in ("--at", "--registers"):
+            if not equals and name in WITH_VALUE:
                 replaying.append(next(rest, ""))
-    if not words or not form:
+    if not words or bool(words[1:]) != bool(form):
         raise StackError("say what to replay: ./citysense replay parking FILE... --format FORMAT [--at TIME] [--json]")
     return words[0], words[1:], [form, *decoding], replaying
 
