@@ -25,6 +25,7 @@ from schemas.source import Tick
 
 TOPIC_OF_SCHEMA = {schema: topic for topic in topics.TOPICS for schema in topic.schemas if schema != "tick.v1"}
 AWAY_AFTER_S = 6.0  # no confirmation for so long while a record waits: the broker is away, new deliveries are refused
+TICK_PHASE_S = 1.0  # of the wall's minute
 ENCODE_SLICE = 2_000  # rows between two looks at the event loop
 
 
@@ -189,6 +190,8 @@ class Publisher:
             lane.sweep()
 
     async def _tick_forever(self) -> None:
+        """Every tick_s, counted from a second past the minute: the minute waits 4 s for the clock to pass it."""
+        every_s = self.limits.tick_s
         while True:
             self.tick()
-            await asyncio.sleep(self.limits.tick_s)
+            await asyncio.sleep(every_s - (self.now().timestamp() - TICK_PHASE_S) % every_s)
