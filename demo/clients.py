@@ -16,8 +16,7 @@ import httpx
 
 from demo import pushes
 from demo.district import Lot, lots, lots_of
-from demo.draws import draw
-from demo.faults import reading
+from demo.faults import counted_after_s, reading
 from demo.occupancy import minute_of, time_of
 from demo.operators import OPERATORS, SHARING, Operator
 from demo.sources import secret_variable
@@ -117,7 +116,7 @@ async def run(base_url: str, environ: Mapping[str, str]) -> None:
 async def _counts(operator: Operator, vendor: Vendor) -> None:
     """Every minute every lot, each at a second of its own."""
     patience = SIGNED_PATIENCE if operator.decoder == "ymzh" else PATIENCE
-    mine = sorted((round(draw("second", lot.number) * 50, 1), lot.number, lot) for lot in lots_of(operator.source))
+    mine = sorted((counted_after_s(lot) + 1, lot.number, lot) for lot in lots_of(operator.source))
     while True:
         minute = minute_of(datetime.now(UTC))
         for second, _, lot in mine:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from xml.sax.saxutils import quoteattr
 
-from demo.faults import Reading, reading
+from demo.faults import PUBLISHED_BEFORE_S, Reading, reading
 from demo.occupancy import time_of
 
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -37,7 +37,7 @@ def version_3(readings: Sequence[Reading], minute: int) -> bytes:
         '<d2:payload xmlns:d2="http://datex2.eu/schema/3/d2Payload" xmlns:com="http://datex2.eu/schema/3/common"'
         f' xmlns:prk="http://datex2.eu/schema/3/parking" {_XSI} lang="zh" modelBaseVersion="3"'
         ' xsi:type="prk:ParkingStatusPublication">'
-        f"<com:publicationTime>{_nanos(time_of(minute))}</com:publicationTime>{body}</d2:payload>"
+        f"<com:publicationTime>{_nanos(_published(minute))}</com:publicationTime>{body}</d2:payload>"
     ).encode()
 
 
@@ -118,7 +118,7 @@ def _status_3(one: Reading) -> str:
 def _publication(prefix: str, name: str, body: str, minute: int) -> bytes:
     """A generic publication of v2.3 around a parking one, as Mobilithek's publishers send it."""
     declared = f"xmlns:{prefix[:-1]}" if prefix else "xmlns"
-    at = time_of(minute).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    at = _published(minute).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     p = prefix
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<{p}d2LogicalModel {declared}="http://datex2.eu/schema/2/2_0"'
@@ -126,6 +126,10 @@ def _publication(prefix: str, name: str, body: str, minute: int) -> bytes:
         f"<{p}publicationTime>{at}</{p}publicationTime><{p}genericPublicationExtension><{p}{name}>{body}"
         f"</{p}{name}></{p}genericPublicationExtension></{p}payloadPublication></{p}d2LogicalModel>"
     ).encode()
+
+
+def _published(minute: int) -> datetime:
+    return time_of(minute) - timedelta(seconds=PUBLISHED_BEFORE_S)
 
 
 def _word(one: Reading) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from demo import datex
 from demo.district import lots_of
 from demo.draws import between
-from demo.faults import Reading, reading
+from demo.faults import PUBLISHED_BEFORE_S, Reading, reading
 from demo.ground import gauss_kruger
 from demo.occupancy import time_of
 from demo.operators import Operator
@@ -67,8 +67,8 @@ def _hdb(readings: Sequence[Reading], minute: int) -> bytes:
             old = reading(one.lot, minute - 600)
             parks.append(_hdb_park(one.lot.ref, old.observed_at, [_hdb_info("C", old.capacity, old.free)]))
         parks.append(_hdb_park(one.lot.ref, one.observed_at, info))
-    parks.append(_hdb_park(STRANGER, time_of(minute), [_hdb_info("C", 60, 20 + minute % 7)]))
-    stamp = time_of(minute).astimezone(LOCAL).isoformat()
+    parks.append(_hdb_park(STRANGER, _feed_time(minute), [_hdb_info("C", 60, 20 + minute % 7)]))
+    stamp = _feed_time(minute).astimezone(LOCAL).isoformat()
     return _json({"items": [{"timestamp": stamp, "carpark_data": parks}]})
 
 
@@ -293,8 +293,8 @@ def _karlsruhe(readings: Sequence[Reading], minute: int) -> bytes:
 
 
 def _feed_time(minute: int) -> datetime:
-    """The one stamp of a feed that has no other: its publisher is a few seconds late."""
-    return time_of(minute) - timedelta(seconds=5)
+    """The one stamp of a feed that has no other: of a few seconds before it is published."""
+    return time_of(minute) - timedelta(seconds=PUBLISHED_BEFORE_S + 5)
 
 
 def _utc(at: datetime) -> str:

@@ -23,6 +23,7 @@ from demo.draws import draw
 from demo.occupancy import occupancy, time_of
 from demo.operators import BY_SOURCE, OPERATORS, Fault
 
+PUBLISHED_BEFORE_S = 20  # a polled feed has the figures of a minute so long before it begins
 FAULTY = 0.1  # of the lots of an operator, and as many as its format has faults, have one now and then
 _SLOT_MIN = 6 * 60  # in about half of its slots a faulty lot has its fault for a while
 _LASTS_MIN: dict[Fault, int] = {
@@ -75,7 +76,7 @@ def fault_of(lot: Lot, minute: int) -> tuple[Fault, int] | None:
 
 
 def reading(lot: Lot, minute: int) -> Reading:
-    """What is told in the minute that begins then; the count was taken up to 25 s before it."""
+    """What is told for a minute. A pushed count is taken at the lot's own second of it, any other before it begins."""
     found = fault_of(lot, minute)
     told = _true(lot, minute)
     if found is None:
@@ -99,6 +100,13 @@ def reading(lot: Lot, minute: int) -> Reading:
     return msgspec.structs.replace(told, fault=fault)
 
 
+def counted_after_s(lot: Lot) -> int:
+    """When the equipment counts, in seconds after the minute begins."""
+    if BY_SOURCE[lot.source].pushes:
+        return int(draw("second", lot.number) * 50)
+    return -PUBLISHED_BEFORE_S - int(draw("lag", lot.number) * 25)
+
+
 def _true(lot: Lot, minute: int) -> Reading:
     inside = occupancy(lot, minute)
     free = lot.capacity - inside.public
@@ -110,7 +118,7 @@ def _true(lot: Lot, minute: int) -> Reading:
         capacity=lot.capacity,
         pools={pool: lot.pools[pool] - taken for pool, taken in inside.pools.items()},
         shared=min(lot.shared - inside.shared, free) if counts_shared else None,
-        observed_at=time_of(minute) - timedelta(seconds=int(draw("lag", lot.number) * 25)),
+        observed_at=time_of(minute) + timedelta(seconds=counted_after_s(lot)),
     )
 
 

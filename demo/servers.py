@@ -9,13 +9,14 @@ import gzip
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from demo.documents import document, lta_page, npr_lot
 from demo.draws import draw
+from demo.faults import PUBLISHED_BEFORE_S
 from demo.occupancy import minute_of
 from demo.operators import BY_SOURCE, OPERATORS, Operator
 from demo.sources import secret_variable
@@ -74,7 +75,7 @@ class Servers:
         operator, ref = _asked(path)
         if operator is None:
             return _refusal(404, "nobody answers here")
-        minute = minute_of(self._now())
+        minute = minute_of(self._now() + timedelta(seconds=PUBLISHED_BEFORE_S))
         if is_away(operator, minute):
             return Answer(status=503, body=b"maintenance", content_type="text/plain", headers=(("retry-after", "30"),))
         if operator.decoder == "lta" and not self._has_key(operator, headers.get("accountkey", "")):

@@ -8,6 +8,7 @@ from typing import Any
 
 from demo.district import lots_of
 from demo.documents import PAGE
+from demo.faults import PUBLISHED_BEFORE_S
 from demo.operators import OPERATORS, SHARING, Operator
 from demo.registers import LICENCE
 
@@ -51,6 +52,7 @@ def _table(operator: Operator, port: int) -> dict[str, Any]:
     if operator.pushes:
         return {**table, "secret": operator.source}
     table |= {"url": f"http://127.0.0.1:{port}{operator.path}", "allow_private_address": True}
+    table["offset_s"] = 60.0 - PUBLISHED_BEFORE_S + 5.0  # when a feed has just got its figures
     if operator.decoder == "lta":
         table |= {"secret": operator.source, "auth": "header", "auth_header": "AccountKey"}
         table |= {"page_param": "$skip", "page_size": PAGE}

@@ -12,7 +12,7 @@ import pytest
 
 from demo import registers
 from demo.district import LOTS, SHARED_SPACES, lots, lots_of
-from demo.faults import fault_of, reading
+from demo.faults import counted_after_s, fault_of, reading
 from demo.ground import distance_m, gauss_kruger, inside, subdistricts, water
 from demo.occupancy import minute_of, occupancy, since_open, time_of
 from demo.operators import OPERATORS
@@ -134,16 +134,14 @@ def test_what_a_fault_does() -> None:
     for minute in range(NOON, NOON + 2 * 1440, 7):
         for lot in (lot for lot in lots() if fault_of(lot, minute) is not None):
             told = reading(lot, minute)
-            age = time_of(minute) - told.observed_at
+            age = time_of(minute) + timedelta(seconds=counted_after_s(lot)) - told.observed_at
             if told.fault == "duplicate":
                 assert told.free is not None
                 assert 0 <= told.free <= told.capacity
             if told.fault == "late":
-                assert age < timedelta(minutes=9)
-            elif told.fault == "future":
-                assert age < -timedelta(minutes=9)
+                assert age <= timedelta(minutes=8)
             else:
-                assert timedelta(0) <= age <= timedelta(seconds=25)
+                assert age == (-timedelta(minutes=10) if told.fault == "future" else timedelta(0))
             if told.fault == "frozen":
                 since = fault_of(lot, minute)
                 assert since is not None

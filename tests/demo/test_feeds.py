@@ -14,7 +14,7 @@ from connectors.formats import DECODERS, PUSHES
 from demo import pushes
 from demo.district import lots, lots_of
 from demo.documents import PAGE, STRANGER, document, lta_page, npr_lot, readings_of
-from demo.faults import Reading, fault_of, reading
+from demo.faults import PUBLISHED_BEFORE_S, Reading, fault_of, reading
 from demo.occupancy import minute_of, time_of
 from demo.operators import OPERATORS, Operator
 from demo.sources import toml
@@ -50,7 +50,7 @@ def minutes(source: str) -> tuple[int, ...]:
     return tuple(sorted(set(found.values())))
 
 
-def context(source: str, minute: int, after_s: float = 1.0) -> SourceContext:
+def context(source: str, minute: int, after_s: float = -15.0) -> SourceContext:
     return context_of(SETTINGS.source(source), time_of(minute) + timedelta(seconds=after_s))
 
 
@@ -110,7 +110,7 @@ def check(row: Observation, one: Reading, operator: Operator) -> None:
         assert row.observed_at is None
         assert row.time_basis == "ingest"
     elif operator.source in FEED_STAMPED:
-        assert row.observed_at == time_of(one.minute) - timedelta(seconds=5)
+        assert row.observed_at == time_of(one.minute) - timedelta(seconds=PUBLISHED_BEFORE_S + 5)
         assert row.time_basis == "feed"
     else:
         assert row.observed_at == one.observed_at
@@ -130,14 +130,14 @@ def test_every_push_is_believed_and_decoded_as_the_model_has_it(operator: Operat
     for minute in minutes(operator.source):
         for lot in lots_of(operator.source):
             one = reading(lot, minute)
-            at = time_of(minute) + timedelta(seconds=30)
+            at = time_of(minute) + timedelta(seconds=52)
             push = pushes.message(operator.decoder, one, SECRET, at)
             assert vendor.verify(push.body, push.headers, SECRET, at, 300) is None
             assert vendor.verify(push.body, push.headers, "another", at, 300) == "bad_signature"
             replay_id = vendor.replay_id(push.body)
             assert replay_id not in seen
             seen.add(replay_id)
-            result = DECODERS[operator.decoder](push.body, context(operator.source, minute, 30))
+            result = DECODERS[operator.decoder](push.body, context(operator.source, minute, 52))
             if one.fault == "future":
                 assert [reject.reason for reject in result.rejects] == ["future_time"]
                 continue
@@ -177,7 +177,7 @@ def test_shared_bays_are_windows_of_one_space_each() -> None:
             assert vendor.verify(push.body, push.headers, SECRET, at, 300) is None
             again = pushes.shared_bay(lot, bay, SECRET, at + timedelta(days=3))
             assert again.body == push.body
-            result = DECODERS["njytb"](push.body, context("demo-njytb", NOON))
+            result = DECODERS["njytb"](push.body, context("demo-njytb", NOON, 1))
             assert result.rejects == []
             windows += [row for row in result.rows if isinstance(row, ShareWindowChange)]
             assert windows[-1].ref == pushes.sharing_ref(lot)
@@ -192,5 +192,5 @@ def test_lots_that_nobody_registered_report_too() -> None:
     rows, _ = decoded(hdb, NOON)
     assert newest(rows, STRANGER, "public").capacity == 60
     push = pushes.stranger(time_of(NOON), SECRET, time_of(NOON))
-    result = DECODERS["lpr"](push.body, context("demo-lpr", NOON))
+    result = DECODERS["lpr"](push.body, context("demo-lpr", NOON, 1))
     assert [row.ref for row in result.rows if isinstance(row, Observation)] == [pushes.STRANGER]

@@ -34,7 +34,7 @@ def observations(minute: int) -> list[Observation]:
             continue
         for lot in lots_of(operator.source):
             push = pushes.message(operator.decoder, reading(lot, minute), SECRET, time_of(minute))
-            result = DECODERS[operator.decoder](push.body, context(operator.source, minute, 5))
+            result = DECODERS[operator.decoder](push.body, context(operator.source, minute, 52))
             rows += [row for row in result.rows if isinstance(row, Observation)]
     return rows
 
@@ -46,7 +46,7 @@ def with_bays(register: ParkingRegister, minute: int) -> ParkingRegister:
     for lot in lots():
         for bay in lot.bays:
             body = pushes.shared_bay(lot, bay, SECRET, time_of(minute)).body
-            for change in DECODERS["njytb"](body, context("demo-njytb", minute)).rows:
+            for change in DECODERS["njytb"](body, context("demo-njytb", minute, 1)).rows:
                 assert isinstance(change, ShareWindowChange)
                 made = next_version(None, change, lot_ids[change.source, change.ref])
                 assert made is not None
