@@ -16,7 +16,7 @@ from rich.console import Console
 
 from deploy.local.stack import settings_of, up
 from schemas.settings import Settings
-from tests.bench import cpu, full_path, visible
+from tests.bench import catchup, cpu, demo, feed, full_path, visible
 from tests.bench.figures import Measured, document
 from tests.bench.ground import Bench
 from tests.bench.screen import Screen, table
@@ -34,6 +34,9 @@ PARTS = {
     "apply": Part(cpu.apply, cpu.APPLY_STEPS, "CPU of reading a record, fold and write"),
     "full": Part(full_path.run, full_path.STEPS, "rows from Kafka into the hypertable, beside raw binary COPY"),
     "visible": Part(visible.run, visible.STEPS, "from a message to a row that others see"),
+    "feed": Part(feed.run, feed.STEPS, "the published minute, beside nginx"),
+    "catchup": Part(catchup.run, catchup.STEPS, "an hour's outage"),
+    "demo": Part(demo.run, demo.STEPS, "the tick and the memory of the whole demo"),
 }
 Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help=f"Parts to run: {', '.join(PARTS)}. Repeat it.")]
 

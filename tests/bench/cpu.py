@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from lxml import etree
 from connectors.decoding import SourceContext
 from connectors.formats import DECODERS
 from demo.documents import document, lta_page, npr_lot, readings_of
-from demo.occupancy import minute_of, time_of
+from demo.occupancy import time_of
 from demo.operators import OPERATORS, Operator
 from demo.pushes import message
 from schemas.batch import decode as decode_record
@@ -43,7 +43,7 @@ def decode(bench: Bench) -> Measured:
     figures = []
     for name in sorted({operator.decoder for operator in OPERATORS}):
         bench.screen.step(f"decoder {name}")
-        work = [(payload, context) for one in OPERATORS if one.decoder == name for payload, context in payloads_of(one)]
+        work = [payload for one in OPERATORS if one.decoder == name for payload in payloads_of(one, minute_of(AT))]
         decoder = DECODERS[name]
         rows = sum(decoder(payload, context).items for payload, context in work)
 
@@ -68,18 +68,17 @@ def decode(bench: Bench) -> Measured:
     return Measured(tuple(figures), {"decode_us_per_row": values})
 
 
-def payloads_of(operator: Operator) -> list[tuple[bytes, SourceContext]]:
+def payloads_of(operator: Operator, minute: int) -> list[tuple[bytes, SourceContext]]:
     """What the simulated district sends of an operator in one minute, with what its decoder may know."""
-    minute = minute_of(AT)
     context = SourceContext(
         source=operator.source,
-        received_at=time_of(minute) + timedelta(seconds=2),
+        received_at=time_of(minute),
         zone=ZoneInfo("Asia/Shanghai"),
         crs="EPSG:4547" if operator.decoder == "freiburg" else "EPSG:4326",
     )
     readings = readings_of(operator, minute)
     if operator.pushes:
-        found = [message(operator.decoder, one, "bench", AT).body for one in readings]
+        found = [message(operator.decoder, one, "bench", time_of(minute)).body for one in readings]
     elif operator.decoder == "lta":
         found = [lta_page(operator, minute, skip) for skip in range(0, len(readings), 25)]
     elif operator.decoder == "npr":
