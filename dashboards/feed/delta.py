@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from dashboards.feed.records import Envelope, LotStatus, LotStatusDelta
+from dashboards.feed.records import Envelope, LotStatus, LotStatusData
 from dashboards.feed.snapshot import Snapshot
 from dashboards.feed.views.envelope import STATUS_TTL_S
 from dashboards.feed.views.status import VOLATILE
@@ -32,7 +32,7 @@ def document(snapshot: Snapshot, since_seq: int, lots: tuple[LotStatus, ...], *,
             last_updated=snapshot.local(snapshot.minute),
             ttl=STATUS_TTL_S,
             content_seq=snapshot.run.content_seq,
-            data=LotStatusDelta(since_seq=since_seq, is_full=is_full, lots=lots),
+            data=LotStatusData(since_seq=since_seq, is_full=is_full, lots=lots),
         )
     )
 

@@ -111,12 +111,19 @@ FILES: tuple[File, ...] = (
     _minute("alerts.json", alerts.alerts, ("数据告警", "Alerts about the data"), record=Envelope[AlertsData]),
     _minute("quality.json", quality.quality, ("数据质量", "Quality"), record=Envelope[QualityData]),
     _register("versions.json", discovery.versions, ("版本", "Versions"), record=Envelope[VersionsData]),
-    _minute("lots.geojson", geojson.lots_geojson, ("地图", "Map"), media_type="application/geo+json"),
+    _minute(
+        "lots.geojson",
+        geojson.lots_geojson,
+        ("地图", "Map"),
+        media_type="application/geo+json",
+        record=geojson.LotFeatures,
+    ),
     _register(
         "subdistricts.geojson",
         subdistricts.subdistricts_geojson,
         ("街道", "Subdistricts"),
         media_type="application/geo+json",
+        record=subdistricts.SubdistrictFeatures,
     ),
     _minute("lots.csv", table.lots_csv, ("表格", "Table"), media_type="text/csv; charset=utf-8; header=present"),
     _minute(
@@ -125,7 +132,7 @@ FILES: tuple[File, ...] = (
         ("逐行状态", "Status, one a line"),
         media_type="application/x-ndjson",
     ),
-    _minute("parkapi/v1/city.json", parkapi.city, ("ParkAPI v1", "ParkAPI v1")),
+    _minute("parkapi/v1/city.json", parkapi.city, ("ParkAPI v1", "ParkAPI v1"), record=parkapi.City),
     _register("datex2/v3/table.xml", datex2.table_xml, ("DATEX II 目录", "DATEX II table"), media_type=XML),
     _minute("datex2/v3/status.xml", datex2.status_xml, ("DATEX II 状态", "DATEX II status"), media_type=XML),
 )

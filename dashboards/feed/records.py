@@ -118,14 +118,10 @@ class LotStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LotStatusData(msgspec.Struct, frozen=True, kw_only=True):
-    lots: tuple[LotStatus, ...]
+    """is_full: these are all lots. Else those that say something else than under the content_seq since_seq."""
 
-
-class LotStatusDelta(msgspec.Struct, frozen=True, kw_only=True):
-    """Lots that differ from the minute of since_seq; is_full: that minute is no longer known, so these are all lots."""
-
-    since_seq: int
-    is_full: bool
+    since_seq: int | None = None
+    is_full: bool = True
     lots: tuple[LotStatus, ...]
 
 

@@ -29,7 +29,7 @@ from dashboards.feed.example import example
 from dashboards.feed.files import ALL, BY_PATH, JSON, LOT_STATUS, File
 from dashboards.feed.history import SPANS, LotHistory, Resolution
 from dashboards.feed.lookup import Away, Lookup
-from dashboards.feed.records import Envelope, LotStatusData, LotStatusDelta
+from dashboards.feed.records import Envelope, LotStatusData
 from dashboards.feed.replies import event_reply, file_reply, reply
 from dashboards.feed.site import Site, unavailable
 from dashboards.feed.stream import Full, Stream, seq_of
@@ -82,7 +82,12 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
         request: Asked,
         since_seq: Annotated[
             int | None,
-            QueryParameter(ge=0, le=2**62, description="content_seq that the client has: only lots that changed since"),
+            QueryParameter(
+                ge=0,
+                le=2**62,
+                schema_extra={"minimum": 0, "maximum": 2**62},
+                description="content_seq that the client has: only lots that changed since",
+            ),
         ] = None,
     ) -> ASGIApp:
         """The state of every lot, or of those that changed since a content_seq."""
@@ -99,14 +104,17 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
             return reply(unavailable())
         return reply(site.prepared_answer(request.method, _headers(request), found))
 
-    record = Envelope[LotStatusData] | Envelope[LotStatusDelta]
     shown = msgspec.json.decode(BY_PATH[LOT_STATUS].render(minute))
-    found += _reading(LOT_STATUS, lot_status, responses={200: _good(record, JSON, shown)}, tag="minute")
+    found += _reading(
+        LOT_STATUS, lot_status, responses={200: _good(Envelope[LotStatusData], JSON, shown)}, tag="minute"
+    )
 
     async def snapshot(
         request: Asked,
         name: Annotated[str, PathParameter(description="2026-11-24T1031+0800.json")],
-        revision: Annotated[int | None, QueryParameter(ge=1, le=10_000)] = None,
+        revision: Annotated[
+            int | None, QueryParameter(ge=1, le=10_000, schema_extra={"minimum": 1, "maximum": 10_000})
+        ] = None,
         as_of: Annotated[
             str | None, QueryParameter(description="the newest revision that was known then", schema_extra=DATE_TIME)
         ] = None,

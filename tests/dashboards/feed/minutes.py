@@ -6,9 +6,6 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import msgspec
-from psycopg.types.json import Jsonb
-
 from dashboards.feed.snapshot import Alert, Snapshot, publisher_of, register_at, snapshot_of
 from schemas.minute import (
     AreaMinute,
@@ -33,7 +30,6 @@ from schemas.registers import (
     Subdistrict,
 )
 from schemas.settings import Settings
-from sql.connect import Connection
 
 MINUTE = datetime(2026, 11, 24, 2, 31, tzinfo=UTC)  # 10:31 in Shenzhen
 LOADED_AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -192,62 +188,6 @@ def snapshot(lots: int = 24, minute: datetime = MINUTE, *, seed: int = 1, conten
         [alert(minute)],
         publisher_of(Settings()),
     )
-
-
-def insert_register(connection: Connection, of: ParkingRegister) -> None:
-    """Writes a register with the owner's connection, as the loader would have."""
-    tables = (
-        ("subdistrict", of.subdistricts),
-        ("operator", of.operators),
-        ("source_terms", of.source_terms),
-        ("lot", of.lots),
-        ("lot_source", of.lot_sources),
-        ("pool", of.pools),
-        ("price", of.prices),
-        ("share_window", of.share_windows),
-    )
-    for table, rows in tables:
-        _insert(connection, table, rows)
-    connection.execute(
-        "update register_version set version = %s, changed_at = %s where register = 'parking'", (of.version, LOADED_AT)
-    )
-    connection.commit()
-
-
-def insert_minute(connection: Connection, run: MinuteRun, rows: tuple[LotMinute, ...]) -> None:
-    """Writes a minute and notifies, in one transaction, as the sweep does."""
-    _insert(connection, "parking_minute", rows)
-    _insert(connection, "parking_minute_run", (run,))
-    connection.execute("select pg_notify('parking_minute', %s)", (f"{run.minute.isoformat()}/{run.revision}",))
-    connection.commit()
-
-
-def _insert(connection: Connection, table: str, rows: tuple[Any, ...]) -> None:
-    if not rows:
-        return
-    names = rows[0].__struct_fields__
-    columns = ", ".join(f'"{name}"' for name in names)
-    marks = ", ".join(["%s"] * len(names))
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"insert into {table} ({columns}) values ({marks})",  # noqa: S608  names of our own tables
-            [[_cell(table, name, getattr(row, name)) for name in names] for row in rows],
-        )
-
-
-_LISTS = {"flags", "weekdays"}
-_JSON = {
-    "geometry", "entrances", "thresholds", "pools", "share", "forecast", "last_known", "state", "fences", "areas",
-    "quality",
-}  # fmt: skip
-
-
-def _cell(table: str, name: str, value: Any) -> Any:
-    if name in _JSON and value is not None:
-        return Jsonb(msgspec.to_builtins(value))
-    if name in _LISTS:
-        return list(value)
-    return value
 
 
 def _square(index: int) -> dict[str, Any]:

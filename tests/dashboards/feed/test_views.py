@@ -31,6 +31,7 @@ from tests.dashboards.feed.minutes import LOADED_AT, MINUTE, minute_rows, minute
 LOTS = 24
 NAMES = [f"lh-{number:04d}" for number in range(1, LOTS + 1)]
 JSON_FILES = [file for file in FILES if file.record is not None]
+ENVELOPES = [file for file in JSON_FILES if "geojson" not in file.name and "parkapi" not in file.name]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_golden_record() -> None:
 
 def test_the_envelope_moves_with_the_tick_and_the_register_with_its_changes(minute: Snapshot) -> None:
     later = snapshot(LOTS, MINUTE + timedelta(minutes=1), content_seq=101)
-    for file in JSON_FILES:
+    for file in ENVELOPES:
         before, after = json.loads(file.render(minute)), json.loads(file.render(later))
         assert set(before) == {"last_updated", "ttl", "version", "content_seq", "data"}
         if file.family == "minute":
