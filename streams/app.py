@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import Any
 
 import faust
@@ -34,6 +36,7 @@ def create_app(settings: Settings) -> faust.App:
         settings.kafka.group,
         broker=bootstrap,
         store="memory://",
+        datadir=os.path.join(tempfile.gettempdir(), f"citysense-{settings.kafka.group}"),  # made, never written to
         table_standby_replicas=0,  # also keeps the assignor the same for ever
         topic_disable_leader=True,
         topic_allow_declare=False,

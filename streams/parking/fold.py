@@ -93,7 +93,7 @@ def fold(
         at = observed_at or received_at
         newest_at = known.newest_at
         is_newer = newest_at is None or at > newest_at
-        if not is_newer and at == newest_at and known.newest is not None and identity(row) == values_of(known.newest):
+        if at == newest_at and known.newest is not None and is_repeat(row, known.newest[3], values_of(known.newest)):
             changes.repeats += 1
             continue
         clamped = clamp(row, capacities.get(key), limits, authoritative.get(source, "free"))
@@ -112,11 +112,19 @@ def fold(
             if not said:
                 changes.late.append(stored)
             said.append((row, clamped))
+            if at == newest_at and known.newest is not None and received_at >= known.newest[3]:
+                known.newest = stored  # the last word about the newest time: its repeat says nothing new
 
 
 def values_of(stored: Sequence[Any]) -> tuple[Any, ...]:
     """The values of a stored row that make it the same observation or another, as `fold` compares them."""
     return (*stored[4:15], stored[20], stored[21])
+
+
+def is_repeat(row: Observation, last_received_at: datetime, last_values: tuple[Any, ...]) -> bool:
+    """Whether a row says again what was the last word about its time. One that was received earlier is kept: a past
+    minute may have known it."""
+    return row.received_at >= last_received_at and identity(row) == last_values
 
 
 def identity(row: Observation) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from schemas.parking import Observation
 from schemas.topics import PARKING_OBSERVATIONS, partition_of, series_key
 from sql.copy import Table, copy_rows, insert_rows
-from streams.parking.fold import Changes, Key, Revision, Series, identity, values_of
+from streams.parking.fold import Changes, Key, Revision, Series, identity, is_repeat, values_of
 
 OBSERVATION = Table(
     "parking_observation",
@@ -37,6 +37,11 @@ cross join lateral (
     where series_id = s.series_id order by at desc limit 1
 ) as o
 """  # noqa: S608 column names of ours
+_LAST_WORD = """
+select distinct on (r.series_id, r.at) r.series_id, r.at, r.received_at, r.observation
+from unnest(%s::int[], %s::timestamptz[]) as asked (series_id, at) join parking_revision as r using (series_id, at)
+where r.kind = 'observe' order by r.series_id, r.at, r.received_at desc, r.digest desc
+"""
 _NEW_SERIES = """
 insert into parking_series (source, ref, pool, first_seen)
 select * from unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[])
@@ -70,10 +75,31 @@ def load_series(cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[
     for source, ref, pool, series_id in cursor.execute(_SERIES):
         if partition_of(series_key(source, ref), PARKING_OBSERVATIONS.partitions) in wanted:
             keys[series_id] = (source, ref, pool)
+    return _with_newest(cursor, keys)
+
+
+def _with_newest(cursor: psycopg.Cursor[Any], keys: dict[int, Key]) -> dict[Key, Series]:
     found = {key: Series(series_id) for series_id, key in keys.items()}
-    for row in cursor.execute(_NEWEST, (list(keys),)):
-        found[keys[row[0]]] = Series(row[0], row)
+    newest = cursor.execute(_NEWEST, (list(keys),)).fetchall()
+    again = _last_words(cursor, [(row[0], row[1]) for row in newest])
+    for row in newest:
+        word = again.get((row[0], row[1]))
+        found[keys[row[0]]] = Series(row[0], row if word is None or word[0] < row[3] else _as_stored(row, *word))
     return found
+
+
+def _last_words(
+    cursor: psycopg.Cursor[Any], keys: Sequence[tuple[int, datetime]]
+) -> dict[tuple[int, datetime], tuple[datetime, Observation]]:
+    """What was said last about times that were said again."""
+    rows = cursor.execute(_LAST_WORD, ([key[0] for key in keys], [key[1] for key in keys]))
+    return {(row[0], row[1]): (row[2], msgspec.convert(row[3], Observation)) for row in rows}
+
+
+def _as_stored(row: Sequence[Any], received_at: datetime, word: Observation) -> tuple[Any, ...]:
+    """The stored row with the last word's values in it, as `values_of` reads them."""
+    values = identity(word)
+    return (*row[:3], received_at, *values[:11], *row[15:20], *values[11:], *row[22:])
 
 
 def load_capacities(cursor: psycopg.Cursor[Any]) -> dict[Key, int]:
@@ -88,9 +114,8 @@ def register_series(cursor: psycopg.Cursor[Any], rows: Sequence[Observation]) ->
         first.setdefault((row.source, row.ref, row.pool), row.received_at)
     columns = [[key[i] for key in first] for i in range(3)]
     cursor.execute(_NEW_SERIES, (*columns, list(first.values())))
-    return {
-        (source, ref, pool): Series(series_id) for source, ref, pool, series_id in cursor.execute(_FIND_SERIES, columns)
-    }
+    numbers = {(source, ref, pool): number for source, ref, pool, number in cursor.execute(_FIND_SERIES, columns)}
+    return _with_newest(cursor, {number: key for key, number in numbers.items()})
 
 
 def write(cursor: psycopg.Cursor[Any], changes: Changes) -> None:
@@ -105,13 +130,19 @@ def write(cursor: psycopg.Cursor[Any], changes: Changes) -> None:
         if again:
             keys = sorted(again)
             columns = ([key[0] for key in keys], [key[1] for key in keys])
-            stored = {(row[0], row[1]): values_of(row) for row in cursor.execute(_STORED, columns)}
-            revisions += [
-                Revision(key[0], key[1], row, clamped)
-                for key in keys
-                for row, clamped in said[key]
-                if identity(row) != stored[key]
-            ]
+            stored = {(row[0], row[1]): (row[3], values_of(row)) for row in cursor.execute(_STORED, columns)}
+            words = _last_words(cursor, keys)
+            for key in keys:
+                received_at, values = stored[key]
+                if key in words and words[key][0] >= received_at:
+                    received_at, values = words[key][0], identity(words[key][1])
+                for row, clamped in said[key]:
+                    if is_repeat(row, received_at, values):
+                        continue
+                    if (row.received_at, identity(row)) != (stored[key][0], stored[key][1]):
+                        revisions.append(Revision(key[0], key[1], row, clamped))
+                    if row.received_at >= received_at:
+                        received_at, values = row.received_at, identity(row)
     if revisions:
         cursor.executemany(_REVISION, [_revision(revision) for revision in revisions])
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -18,7 +19,7 @@ from streams.ledger import Ledger, Record
 from streams.parking.observations import Observations
 from streams.poison import PoisonLimits
 from tests.conftest import Database
-from tests.streams.logs import TOPIC_ID, content, new_fences, record, seen, tick
+from tests.streams.logs import START, TOPIC_ID, content, new_fences, record, seen, tick
 
 pytestmark = pytest.mark.stack
 TOPIC = PARKING_OBSERVATIONS.name
@@ -52,6 +53,29 @@ def test_a_log_becomes_rows_revisions_and_dead_letters(database: Database, obser
     assert [(ref, kind) for _, ref, _, _, _, kind, *_ in found["revisions"]] == [("a", "correct"), ("b", "observe")]
     assert [(offset, reason) for _, _, offset, _, _, _, reason, _ in found["dead"]] == [(3, "not_a_batch")]
     assert found["fences"][0][2] == 5
+
+
+def test_the_last_word_about_a_time_counts_also_when_it_was_said_before(
+    database: Database, observer: Connection
+) -> None:
+    """A, B, A for one time: the second A is no repeat of the last word, in one take or in several, cached or loaded."""
+
+    def said(ref: str) -> list[Record]:
+        words = [(10, 2), (20, 62), (10, 122), (10, 182)]
+        return [
+            record(offset, [seen(ref, 0, free, received_at=START + timedelta(seconds=at))])
+            for offset, (free, at) in enumerate(words)
+        ]
+
+    cached = ledger(database)
+    for each in said("a"):
+        cached.apply([each])
+    again = [Record(0, number + 4, each.value) for number, each in enumerate(said("b"))]
+    cached.apply(again)
+    for number, each in enumerate(said("c")):
+        ledger(database).apply([Record(0, number + 8, each.value)])
+    revisions = [(ref, free["free"]) for _, ref, _, _, _, _, _, free in content(observer)["revisions"]]
+    assert revisions == [(ref, free) for ref in "abc" for free in (20, 10)]
 
 
 def test_redelivered_records_change_nothing(database: Database, observer: Connection) -> None:
