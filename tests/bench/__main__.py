@@ -19,6 +19,7 @@ from schemas.settings import Settings
 from tests.bench import catchup, cpu, demo, feed, full_path, visible
 from tests.bench.figures import Measured, document
 from tests.bench.ground import Bench
+from tests.bench.peers import compare
 from tests.bench.screen import Screen, table
 
 
@@ -38,12 +39,14 @@ PARTS = {
     "catchup": Part(catchup.run, catchup.STEPS, "an hour's outage"),
     "demo": Part(demo.run, demo.STEPS, "the tick and the memory of the whole demo"),
 }
+PEERS = Part(compare.run, compare.STEPS, "quixstreams and aiokafka on the same work")
 Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help=f"Parts to run: {', '.join(PARTS)}. Repeat it.")]
 
 
 def main(
     as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON object.")] = False,
     only: Only = None,
+    peers: Annotated[bool, typer.Option("--peers", help="quixstreams and aiokafka on the same work, too.")] = False,
     keep_logs: Annotated[bool, typer.Option(help="Keep the logs of the processes, and say where.")] = False,
 ) -> None:
     """Measure, each figure beside its reference in the same run."""
@@ -51,10 +54,11 @@ def main(
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         raise typer.BadParameter(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    parts = {name: PARTS[name] for name in names} | ({"peers": PEERS} if peers else {})
     folder = Path(tempfile.mkdtemp(prefix="citysense-bench-"))
     folder.chmod(0o755)
     try:
-        measured, failed = _run(names, folder)
+        measured, failed = _run(parts, folder)
     finally:
         if not keep_logs:
             shutil.rmtree(folder, ignore_errors=True)
@@ -65,14 +69,13 @@ def main(
     raise typer.Exit(1 if failed else 0)
 
 
-def _run(names: list[str], folder: Path) -> tuple[list[Measured], dict[str, str]]:
+def _run(parts: dict[str, Part], folder: Path) -> tuple[list[Measured], dict[str, str]]:
     measured: list[Measured] = []
     failed: dict[str, str] = {}
-    settings = up(settings_of("bench")) if any(PARTS[name].needs_stack for name in names) else Settings()
-    with Screen(len(names)) as screen:
+    settings = up(settings_of("bench")) if any(part.needs_stack for part in parts.values()) else Settings()
+    with Screen(len(parts)) as screen:
         bench = Bench(settings, folder, screen)
-        for name in names:
-            part = PARTS[name]
+        for name, part in parts.items():
             began = time.monotonic()
             screen.say(f"[bold]{name}[/]: {part.what}")
             with screen.part(name, part.steps):

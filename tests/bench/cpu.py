@@ -15,7 +15,7 @@ from lxml import etree
 from connectors.decoding import SourceContext
 from connectors.formats import DECODERS
 from demo.documents import document, lta_page, npr_lot, readings_of
-from demo.occupancy import time_of
+from demo.occupancy import minute_of, time_of
 from demo.operators import OPERATORS, Operator
 from demo.pushes import message
 from schemas.batch import decode as decode_record

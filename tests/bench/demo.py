@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -17,7 +18,9 @@ from deploy.local import district, platform
 from deploy.local.progress import Silent
 from deploy.local.stack import up
 from deploy.local.topics import fresh_topics
+from schemas.minute import LotMinute
 from schemas.settings import Settings
+from streams.parking.store import OBSERVATION
 from tests.bench.figures import Figure, Measured, Target, median
 from tests.bench.ground import Bench, TooSlow, count, until
 
@@ -30,19 +33,27 @@ STEPS = 4 + TICKS
 MINUTE = timedelta(minutes=1)
 _LAST_UPDATED = re.compile(rb'"last_updated":\s*"([^"]+)"')
 
-# What a platform has after three weeks: a day of observations and those minutes that a forecast looks back on.
+_SHIFTED = {"at", "observed_at", "received_at", "minute"}
+
+
+def _copied(columns: Sequence[str]) -> str:
+    """The columns of a row as it would have been n minutes ago."""
+    return ", ".join(f"{one} - n * interval '1 minute'" if one in _SHIFTED else one for one in columns)
+
+
+# What a platform has after three weeks: a day of observations, and those minutes that a forecast looks back on.
 _HISTORY = (
-    """insert into parking_observation select (jsonb_populate_record(o, jsonb_build_object(
-        'at', o.at - n * interval '1 minute', 'observed_at', o.observed_at - n * interval '1 minute',
-        'received_at', o.received_at - n * interval '1 minute'))).*
+    f"""insert into parking_observation ({", ".join(OBSERVATION.columns)})
+    select {_copied(OBSERVATION.columns)}
     from (select distinct on (series_id) * from parking_observation order by series_id, at desc) as o
     cross join generate_series(120, 1440) as n
-    on conflict do nothing""",
-    """insert into parking_minute select (jsonb_populate_record(m, jsonb_build_object(
-        'minute', m.minute - n * interval '1 minute'))).*
-    from parking_minute as m
+    on conflict do nothing""",  # noqa: S608 our columns
+    f"""insert into parking_minute ({", ".join(LotMinute.__struct_fields__)})
+    select {_copied(LotMinute.__struct_fields__)}
+    from parking_minute
     cross join (select w * 10080 + d as n from generate_series(1, 3) as w, generate_series(-60, 120, 5) as d) as back
-    where m.minute = (select max(minute) from parking_minute) and revision = 1 on conflict do nothing""",
+    where minute = (select max(minute) from parking_minute) and revision = 1
+    on conflict do nothing""",  # noqa: S608 our columns
 )
 
 
