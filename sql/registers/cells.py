@@ -157,4 +157,4 @@ def _advice(name: str) -> str:
         "pricing_verified_at": "write 2026-11-24",
         "capacity": "write a whole number, or leave it empty when it is not known",
     }
-    return words.get(name, "see the column's description in the README of the register")
+    return words.get(name, "see the column in sql/registers/README.md")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,7 +17,6 @@ from sql.registers.cells import BadCell, Line, lines_of, value_of
 from sql.registers.places import WGS84, Box, check_inside, to_wgs84
 from sql.registers.tables import SUBDISTRICTS_GEOJSON, TABLES, RowProblem, Table, content, in_force
 
-_NO_COLUMNS = {"version", "received_at", "crs_given"}
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -99,9 +97,7 @@ def _raw_rows(
         yield from _features(files[SUBDISTRICTS_GEOJSON], problems)
     if table.file not in files:
         return
-    types = {name: field.type for name, field in table.fields.items() if name not in _NO_COLUMNS}
-    if "lat" in types:
-        types["crs"] = str
+    types = table.columns
     try:
         header, lines = lines_of(files[table.file])
     except BadCell as fault:
@@ -162,8 +158,6 @@ def _row(table: Table, fields: dict[str, Any], at: datetime, box: Box | None) ->
         given.setdefault("valid_from", at)
     if "received_at" in table.fields:
         given["received_at"] = at
-    if table.name == "share_windows":
-        given.setdefault("lot_id", None)
     faults: list[tuple[str, str, str]] = []
     if "lat" in table.fields:
         faults += _place(given, box)
@@ -177,7 +171,7 @@ def _row(table: Table, fields: dict[str, Any], at: datetime, box: Box | None) ->
     try:
         row = msgspec.convert(given, table.row_type)
     except msgspec.ValidationError as error:
-        raise _Refused(("", str(error), "see the column's description")) from error
+        raise _Refused(("", str(error), "see the column in sql/registers/README.md")) from error
     if table.versioned and row.valid_to is not None and row.valid_to <= row.valid_from:
         raise _Refused(("valid_to", "is not after valid_from", "give the time from which the row no longer holds"))
     return row
@@ -209,8 +203,6 @@ def _place(given: dict[str, Any], box: Box | None) -> list[tuple[str, str, str]]
 
 def _checked_place(lat: float, lon: float, crs: str, box: Box | None) -> tuple[float, float]:
     lat, lon = to_wgs84(lat, lon, crs)
-    if not (math.isfinite(lat) and math.isfinite(lon)):
-        raise BadCell(f"is no point of {crs}", "check the numbers and the crs column")
     check_inside(lat, lon, box)
     return lat, lon
 

@@ -46,6 +46,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...]
     versioned: bool = True  # has valid_from and valid_to: a change is a new row, and history stays
     needs: dict[str, str] = {}  # field -> the table that must know its value
+    not_given: tuple[str, ...] = ("version", "received_at", "crs_given")  # fields that are no columns
 
     @property
     def file(self) -> str:
@@ -54,6 +55,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def fields(self) -> dict[str, msgspec.structs.FieldInfo]:
         return _fields_of(self.row_type)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The types of the columns; the needed ones are the required fields but valid_from."""
+        found = {name: field.type for name, field in self.fields.items() if name not in self.not_given}
+        return {**found, "crs": str} if "lat" in found else found
 
     def rows(self, register: ParkingRegister) -> tuple[Any, ...]:
         found: tuple[Any, ...] = getattr(register, self.name)
@@ -78,7 +85,13 @@ TABLES = (
     Table(name="lot_sources", row_type=LotSource, key=("source", "ref"), needs={"lot_id": "lots"}),
     Table(name="pools", row_type=Pool, key=("lot_id", "pool"), needs={"lot_id": "lots"}),
     Table(name="prices", row_type=Price, key=("lot_id", "line"), needs={"lot_id": "lots"}),
-    Table(name="share_windows", row_type=ShareWindow, key=("window_id",), needs={"lot_id": "lots"}),
+    Table(
+        name="share_windows",
+        row_type=ShareWindow,
+        key=("window_id",),
+        needs={"lot_id": "lots"},
+        not_given=("version", "received_at", "source", "ref"),  # of windows that come by message
+    ),
 )
 BY_NAME = {table.name: table for table in TABLES}
 SUBDISTRICTS_GEOJSON = "subdistricts.geojson"

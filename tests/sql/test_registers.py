@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from schemas.registers import ParkingRegister
 from schemas.settings import Parking
@@ -13,7 +18,7 @@ from sql.registers import RowProblem, read_register
 from sql.registers.cells import BadCell, text_of, weekdays
 from sql.registers.places import to_wgs84
 from sql.registers.plan import Hold, Plan, confirmed, plan_load
-from sql.registers.tables import BY_NAME, TABLES
+from sql.registers.tables import BY_NAME, TABLES, Table
 
 AT = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 LATER = AT + timedelta(days=30)
@@ -124,6 +129,10 @@ def test_without_a_database_rows_hold_always() -> None:
         ("lots.csv", "22.541,114.125,GCJ-02", "114.125,22.541,", 3, "lat", "swapped"),
         ("lots.csv", "22.541,114.125,GCJ-02", "31.2,121.4,", 3, "lat", "outside"),
         ("lots.csv", "GCJ-02", "EPSG:99", 3, "lat", "EPSG:99"),
+        ("lots.csv", "GCJ-02", "Atlantis", 3, "lat", "ATLANTIS"),
+        ("lots.csv", "22.541,114.125,GCJ-02", "NaN,114.125,GCJ-02", 3, "lat", "no number"),
+        ("lots.csv", "22.541,114.125,GCJ-02", "inf,1,GCJ-02", 3, "lat", "no number"),
+        ("lots.csv", "22.541,114.125,GCJ-02", "1e8,1e8,EPSG:4547", 3, "lat", "EPSG:4547"),
         ("lots.csv", "春风停车场", "", 3, "name_zh", "missing"),
         ("lots.csv", "440303005,,surface", "440303099,,surface", 3, "subdistrict_code", "subdistricts.csv"),
         ("lots.csv", "surface", "field", 3, "kind", "field"),
@@ -287,3 +296,55 @@ def test_every_table_names_fields_of_the_register() -> None:
     assert {table.name for table in TABLES} | {"version"} == set(register.__struct_fields__)
     for table in BY_NAME.values():
         assert set(table.key) <= set(table.row_type.__struct_fields__)
+
+
+CELLS = st.sampled_from(
+    [
+        "",
+        "lh-1",
+        "lh-2",
+        "public",
+        "car",
+        "-1",
+        "1e9",
+        "NaN",
+        "24:00",
+        "1-5",
+        "[]",
+        "[1]",
+        '[{"lat":1}]',
+        "{}",
+        "是",
+        "\x00",
+    ]
+) | st.text(max_size=8)
+
+
+@given(st.data(), st.sampled_from(TABLES))
+def test_every_row_is_accepted_or_told_whatever_is_in_it(data: st.DataObject, table: Table) -> None:
+    names = list(table.columns)
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), max_size=4))
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([names, *rows])
+    body = text.getvalue().encode(errors="replace")
+    register, problems = read_register({**encoded(FILES), table.file: body}, box=BOX)
+    assume(not any(problem.file == table.file and problem.line == 0 for problem in problems))
+    filled = sum(1 for row in rows if any(cell.strip() for cell in row))
+    told = {problem.line for problem in problems if problem.file == table.file}
+    assert len(table.rows(register)) + len(told) == filled
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    register, problems = read_register({**encoded(FILES), "lots.csv": data, "subdistricts.geojson": data}, box=BOX)
+    assert problems or not register.lots
+
+
+def test_the_description_names_every_column() -> None:
+    text = (Path(__file__).parents[2] / "sql" / "registers" / "README.md").read_text(encoding="utf-8")
+    for table in TABLES:
+        (line,) = (line for line in text.splitlines() if line.startswith("| ") and f"`{table.file}`" in line)
+        for name in table.columns:
+            is_needed = name in table.fields and table.fields[name].required and name != "valid_from"
+            assert (f"**{name}**" in line) == is_needed, (table.file, name)
+            assert name in line
