@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from schemas.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -18,12 +20,20 @@ ROOT = Path(__file__).parent.parent
 
 def settings_file(settings: Settings, folder: Path, extra: str = "") -> Path:
     """A settings file for processes of this test: its database, and a consumer group of its own."""
-    path = folder / f"{settings.database.name}.toml"
-    path.write_text(
-        f'[database]\nname = "{settings.database.name}"\n[kafka]\ngroup = "{settings.database.name}"\n{extra}',
-        encoding="utf-8",
-    )
+    name = settings.database.name
+    path = folder / f"{name}.toml"
+    tables = stack_table(settings)
+    path.write_text(f'[database]\nname = "{name}"\n[kafka]\ngroup = "{name}"\n{tables}{extra}', encoding="utf-8")
     return path
+
+
+def stack_table(settings: Settings, **ports: int) -> str:
+    """[stack.ports] of the settings in force, some of them replaced: as the file has them, before the offset."""
+    stack = settings.stack
+    listed = {**msgspec.structs.asdict(stack.ports), **ports}
+    lines = "".join(f"{name} = {port}\n" for name, port in listed.items())
+    offsets = "".join(f"{name} = {offset}\n" for name, offset in stack.instance_port_offset.items())
+    return f'[stack]\nstate_dir = "{stack.state_dir}"\n[stack.ports]\n{lines}[stack.instance_port_offset]\n{offsets}'
 
 
 @contextmanager

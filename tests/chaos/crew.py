@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemas.settings import Settings
 from tests.chaos.load import SECRET
-from tests.processes import ROOT
+from tests.processes import ROOT, stack_table
 
 AGAIN_AFTER_S = 1.0
 
@@ -62,16 +62,17 @@ class Member:
 
 
 def worker(settings: Settings, folder: Path, number: int) -> Member:
-    return _member(settings, folder, f"worker-{number}", ["streams", "worker", "--metrics-port", "-1"], "")
+    return _member(
+        settings, folder, f"worker-{number}", ["streams", "worker", "--metrics-port", "-1"], stack_table(settings)
+    )
 
 
 def connector(settings: Settings, folder: Path, number: int, port: int) -> Member:
     """A connector with a push source of its own, on a port of its own."""
     name = f"connector-{number}"
-    extra = f"""
-[stack.ports]
-push = {port - settings.stack.instance_port_offset[settings.instance]}
-connectors_metrics = {port + 1 - settings.stack.instance_port_offset[settings.instance]}
+    base = port - settings.stack.instance_port_offset[settings.instance]
+    ports = stack_table(settings, push=base, connectors_metrics=base + 1)
+    extra = f"""{ports}
 [connectors]
 spool_dir = "{folder / name}-spool"
 [[source]]
