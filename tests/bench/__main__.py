@@ -40,7 +40,9 @@ PARTS = {
     "demo": Part(demo.run, demo.STEPS, "the tick and the memory of the whole demo"),
 }
 PEERS = Part(compare.run, compare.STEPS, "quixstreams and aiokafka on the same work")
-Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help=f"Parts to run: {', '.join(PARTS)}. Repeat it.")]
+Only = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help=f"Parts to run: {', '.join(PARTS)}, peers. Repeat it.")
+]
 
 
 def main(
@@ -51,10 +53,11 @@ def main(
 ) -> None:
     """Measure, each figure beside its reference in the same run."""
     names = [name for given in only or [",".join(PARTS)] for name in given.split(",")]
-    unknown = [name for name in names if name not in PARTS]
+    known = PARTS | {"peers": PEERS}
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise typer.BadParameter(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    parts = {name: PARTS[name] for name in names} | ({"peers": PEERS} if peers else {})
+        raise typer.BadParameter(f"no part is called {', '.join(unknown)}; there are {', '.join(known)}")
+    parts = {name: known[name] for name in names} | ({"peers": PEERS} if peers else {})
     folder = Path(tempfile.mkdtemp(prefix="citysense-bench-"))
     folder.chmod(0o755)
     try:

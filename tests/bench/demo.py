@@ -116,6 +116,8 @@ def _measured(bench: Bench, settings: Settings) -> Measured:
     values = {
         "publish_after_tick_s": max(published),
         "publish_after_tick_median_s": median(published),
+        "published_after_ticks_s": published,
+        "committed_after_ticks_s": seen,
         "demo_rss_mb": max(memory),
         "demo_rss_parts_mb": parts,
         "demo_lots": lots,

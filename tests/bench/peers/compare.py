@@ -107,7 +107,7 @@ def environment(folder: Path) -> Path:
 
 
 def _peer(bench: Bench, settings: Settings, python: Path, script: str, shape: str, rows: int, parts: int) -> Run:
-    place = psycopg.conninfo.conninfo_to_dict(settings.dsn("streams"))
+    place = psycopg.conninfo.conninfo_to_dict(settings.dsn("owner"))  # quix makes schemas
     job = {name: str(place[name]) for name in ("host", "port", "dbname", "user", "password")}
     more = {"bootstrap": settings.bootstrap, "topic": TOPIC, "group": f"{script}-{shape}".replace(" ", "-")}
     given = json.dumps(job | more | {"rows": rows, "records": parts})
@@ -121,7 +121,7 @@ def _peer(bench: Bench, settings: Settings, python: Path, script: str, shape: st
         cwd=bench.folder,
     )
     if done.returncode or not done.stdout.strip():
-        raise RuntimeError(f"{script} ended with {done.returncode}: {done.stderr[-1500:]}")
+        raise RuntimeError(f"{script} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
     with connect(settings.dsn("owner")) as connection:
         stored = count(connection, "select count(*) from parking_observation")
     if stored != rows:

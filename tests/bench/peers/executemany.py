@@ -19,7 +19,9 @@ async def main() -> None:
     take = TAKE if job["rows"] > job["records"] else TAKE_SINGLE
     marks = ", ".join(["%s"] * len(COLUMNS))
     insert = f"insert into parking_observation ({', '.join(COLUMNS)}) values ({marks}) on conflict do nothing"  # noqa: S608
-    connection = psycopg.connect(**{name: job[name] for name in ("host", "port", "dbname", "user", "password")})
+    connection = psycopg.connect(
+        autocommit=True, **{name: job[name] for name in ("host", "port", "dbname", "user", "password")}
+    )
     series = {
         tuple(row[:3]): row[3] for row in connection.execute("select source, ref, pool, series_id from parking_series")
     }

@@ -13,10 +13,10 @@ from typing import Any
 # Of an observation as it travels -> the column, where they are named alike.
 SAME = (
     "observed_at", "received_at", "mode", "free", "occupied", "capacity", "in_count", "out_count", "inside",
-    "shared_in_use", "held", "free_max", "percent_occupied", "time_basis", "source_status", "flags", "raw_ref",
+    "shared_in_use", "held", "free_max", "percent_occupied", "time_basis", "source_status", "raw_ref",
 )  # fmt: skip
 COLUMNS = (
-    "series_id", "at", *SAME, "available", "available_min", "available_max", "capacity_used", "overflow",
+    "series_id", "at", *SAME, "flags", "available", "available_min", "available_max", "capacity_used", "overflow",
 )  # fmt: skip
 
 
@@ -37,6 +37,8 @@ def stored(row: dict[str, Any], series: dict[tuple[str, str, str], int]) -> dict
     found["available"] = found["available_min"] = found["available_max"] = free
     found["capacity_used"] = row.get("capacity")
     found["overflow"] = 0
+    flags = row.get("flags")
+    found["flags"] = "{" + ",".join(flags) + "}" if flags else None  # as text: the sink of quix makes lists to JSON
     return found
 
 
