@@ -9,7 +9,7 @@ const STAYS_MIN = [30, 60, 120, 180, 240, 480, 720];
 const USUAL_STAY_MIN = 120;
 const USUAL_WAY_MS = 20 * 60_000;
 
-/** onAnswer({eta, stayMin, answers}) or onAnswer(null). Asked again with each minute while it stands. */
+/** onAnswer({eta, stayMin, answers} or null, isNewQuestion). Asked again with each minute while it stands. */
 export function arrivalIn(now, onAnswer) {
   const form = document.getElementById("arrival-form");
   const whole = document.getElementById("arrival");
@@ -35,7 +35,7 @@ export function arrivalIn(now, onAnswer) {
     });
   }
 
-  async function ask() {
+  async function ask(isNewQuestion) {
     const asked = question;
     if (asked === null) return;
     try {
@@ -43,7 +43,7 @@ export function arrivalIn(now, onAnswer) {
       if (asked !== question) return;
       last = { ...asked, answers };
       said.textContent = summary(last);
-      onAnswer(last);
+      onAnswer(last, isNewQuestion);
     } catch (error) {
       if (asked === question) said.textContent = say("arrival.failed", { why: error.message });
     }
@@ -54,16 +54,16 @@ export function arrivalIn(now, onAnswer) {
     event.preventDefault();
     question = { eta: `${eta.value}:00${offset()}`, stayMin: Number(stay.value) };
     clear.hidden = false;
-    ask();
+    ask(true);
   });
   clear.addEventListener("click", () => {
     question = last = null;
     said.hidden = clear.hidden = true;
     whole.open = false;
-    onAnswer(null);
+    onAnswer(null, true);
   });
   whole.addEventListener("toggle", () => {
     if (whole.open && question === null) eta.value = localValue(now() + USUAL_WAY_MS);
   });
-  return { sayStays, renew: ask };
+  return { sayStays, renew: () => ask(false) };
 }

@@ -16,5 +16,5 @@ export function showBanner(state, nowMs) {
   const at = state.lastUpdated === null ? "" : clock(state.lastUpdated, nowMs);
   const words = say(`banner.${found.kind}`, { n: found.seconds, at });
   banner.setAttribute("aria-live", "off"); // its seconds are not read aloud one by one
-  text(banner, found.kind === "gone" ? `${words}. ${say("banner.static")}` : words);
+  text(banner, found.kind === "gone" ? `${words}${say("list.sep")}${say("banner.static")}` : words);
 }

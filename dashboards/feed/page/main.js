@@ -5,7 +5,7 @@ import { showBanner } from "./banner.js";
 import { showData } from "./data.js";
 import { explainWith, lotExplainers } from "./explain.js";
 import { follow, readSubdistricts } from "./feed.js";
-import { learnOffset } from "./format.js";
+import { clock, dayOf, learnOffset } from "./format.js";
 import { healthExplainers, showHealth } from "./health.js";
 import { listIn, ordered, showCount } from "./list.js";
 import { centre, folded, merged } from "./lots.js";
@@ -26,9 +26,9 @@ let shown = { found: [], shown: new Set(), far: new Map() };
 let dataLanguage = null;
 
 const list = listIn(byId("list"), contextOf);
-const arrival = arrivalIn(() => feed.now(), (answer) => {
+const arrival = arrivalIn(() => feed.now(), (answer, isNewQuestion) => {
   asked.usable = answer;
-  show({ isNewQuestion: true });
+  show({ isNewQuestion });
 });
 explainWith(
   { ...lotExplainers(shared), ...healthExplainers(() => ({ state: feed.state, now: feed.now() })) },
@@ -68,6 +68,7 @@ function onChange(state) {
     lots = merged(state);
     const isNew = minuteShown !== state.lastUpdated;
     show({ isNewQuestion: false });
+    if (minuteShown === null) performance.mark("list");
     if (isNew) {
       list.renewDetail();
       if (minuteShown !== null) arrival.renew();
@@ -202,6 +203,11 @@ function sayEverything() {
   other.setAttribute("aria-label", say("language.label"));
   arrival.sayStays();
 }
+
+addEventListener("beforeprint", () => {
+  const at = feed.state.lastUpdated;
+  if (at !== null) text(byId("printed"), say("print.at", { day: dayOf(at), at: clock(at, at), place: fromName() }));
+});
 
 // --- list and map: two tabs on a phone, side by side where there is room ---
 

@@ -6,8 +6,7 @@ import {
 
 import { count } from "./format.js";
 import { areaOf, isStale, nameOf } from "./lots.js";
-import { ageText, make, priceText, shareText } from "./row.js";
-import { reason } from "./explain.js";
+import { ageText, make, priceText, shareText, underNumber } from "./row.js";
 import { named, say } from "./say.js";
 import { image, sign, STATUSES } from "./shapes.js";
 
@@ -53,6 +52,7 @@ export async function mapIn(element, { ground, onChosen, onPoint, shared }) {
   DARK.addEventListener("change", () => {
     drawImages(map);
     for (const [layer, property, name] of PAINTS) map.setPaintProperty(layer, property, colour(name));
+    map.setPaintProperty("numbers", "text-color", numberColour());
   });
 
   map.on("click", (event) => {
@@ -116,7 +116,7 @@ export async function mapIn(element, { ground, onChosen, onPoint, shared }) {
   }
 
   function sayLabels() {
-    for (const { element: label, properties } of labels) label.textContent = named(properties.name_zh, properties.name_en);
+    for (const { element: label, properties } of labels) label.textContent = named(properties.name_zh?.replace(/街道$/, ""), properties.name_en);
   }
 
   function sayAgain() {
@@ -145,6 +145,7 @@ function featureOf(lot, isShown) {
     properties: {
       id: lot.id,
       icon: `${status}${isStale(lot) ? "-stale" : ""}`,
+      stale: isStale(lot),
       shown: isShown,
       number: available === null ? "–" : String(available),
       order: { open: 3, almost_full: 2, full: 1 }[status] ?? 0,
@@ -165,12 +166,13 @@ function drawImages(map) {
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+const numberColour = () => ["case", ["get", "stale"], colour("quiet"), colour("text")];
+
 const PAINTS = [
   ["water", "background-color", "ground"],
   ["areas", "fill-color", "panel"],
   ["borders", "line-color", "border"],
   ["chosen", "circle-stroke-color", "text"],
-  ["numbers", "text-color", "text"],
   ["numbers", "text-halo-color", "panel"],
 ];
 
@@ -212,7 +214,7 @@ function styleOf(ground) {
           "text-optional": true, "text-font": ["system-ui"],
         },
         paint: {
-          "text-color": colour("text"), "text-halo-color": colour("panel"), "text-halo-width": 1.6, "text-opacity": opacity,
+          "text-color": numberColour(), "text-halo-color": colour("panel"), "text-halo-width": 1.6, "text-opacity": opacity,
         },
       },
     ],
@@ -253,13 +255,14 @@ function cardOf(lot, context, { onChosen, onClose }) {
   const head = make("div", "chosen-head");
   const word = make("span", "state");
   word.append(sign(status.status), say(`status.${status.status}`));
-  head.append(make("h3", "", nameOf(lot)), word, ` · ${ageText(lot, context.now)} · ${areaOf(lot)}`);
+  const facts = make("p", "facts");
+  facts.append(word, make("span", "", ageText(lot, context.now)), make("span", "", areaOf(lot)));
+  head.append(make("h3", "", nameOf(lot)), facts);
   const number = make("button", `number explains${isStale(lot) ? " is-stale" : ""}`);
   number.type = "button";
   number.dataset.why = "available";
   number.append(make("b", "figure", status.available === null ? "–" : count(status.available)));
-  number.append(make("span", "under", status.available === null ? reason(status.reason)
-    : status.capacity === null ? say("available.short") : say("of", { n: count(status.capacity) })));
+  number.append(make("span", "under", underNumber(lot)));
   const share = shareText(lot, context.now);
   const more = make("p", "more", [share, priceText(lot, context.now)].filter(Boolean).join(" · "));
   const details = make("button", "button small strong", say("map.to_list"));

@@ -37,11 +37,11 @@ export function rowOf(lot) {
   const more = make("p", "more");
   more.append(parts.usable, parts.share, parts.price);
   const body = make("div", "body-of-lot");
-  body.append(heading, facts, more);
+  body.append(heading, facts);
   const about = make("div", "about");
   about.id = `about-${lot.id}`;
   about.hidden = true;
-  element.append(body, parts.number, about);
+  element.append(body, parts.number, more, about);
 
   function update(now, context) {
     const { status } = now;
@@ -79,11 +79,11 @@ export function ageText(lot, now) {
   return freshness === "stale" ? `${since} · ${say("freshness.stale")}` : since;
 }
 
-/** "of 186", or why there is no number. */
-function underNumber(lot) {
+/** "available of 186", or why there is no number. */
+export function underNumber(lot) {
   const { available, capacity, reason: why } = lot.status;
   if (available === null) return reason(why ?? "not_reported");
-  return capacity === null ? say("available.short") : say("of", { n: count(capacity) });
+  return capacity === null ? say("available.short") : say("available.of", { n: count(capacity) });
 }
 
 function spoken(lot) {
@@ -104,6 +104,7 @@ export function shareText(lot, now) {
   const until = share.last_entry_at && clock(share.last_entry_at, now);
   const when = until && leave ? say("share.open.leave", { until, leave })
     : until ? say("share.open", { until }) : leave ? say("share.leave", { leave }) : say("share.all");
+  if (lot.status.status === "closed") return when;
   const free = share.available === null ? say("share.unknown") : say("share.free", { n: count(share.available) });
   return `${when} · ${free}`;
 }
