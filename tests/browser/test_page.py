@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from schemas.minute import LotMinute
 from tests.browser.conftest import DESK, Feed, Visit
 from tests.browser.district import HOSTILE, SILENT, city
+from tests.browser.reading import ROWS, compact, of_kind, shown
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
 Visits = Callable[..., Visit]
-
-ROWS = """() => Object.fromEntries([...document.querySelectorAll('.lot[data-lot]')].map((row) => [row.dataset.lot, {
-    name: row.querySelector('.name').textContent,
-    figure: row.querySelector('.figure').textContent,
-    under: row.querySelector('.under').textContent,
-    status: row.dataset.status,
-    sign: row.querySelector('.sign').getAttribute('class'),
-    word: row.querySelector('.word').textContent,
-    age: row.querySelector('.age').textContent,
-    share: row.querySelector('.share').textContent,
-    price: row.querySelector('.price').textContent,
-    hatched: getComputedStyle(row.querySelector('.figure')).backgroundImage.includes('gradient'),
-    hidden: row.hidden,
-}]))"""
+Seen = tuple[dict[str, Any], tuple[LotMinute, ...]]
 
 
-def shown(rows: dict[str, Any]) -> list[str]:
-    return [lot_id for lot_id, row in rows.items() if not row["hidden"]]
+@pytest.fixture(scope="module")
+def seen(feed: Feed, browser: Browser) -> Seen:
+    """The rows of the page, and the minute that they show."""
+    visit = Visit(browser.new_context(locale="zh-CN"), feed.url)
+    rows = visit.open("/?lang=en").evaluate(ROWS)
+    visit.context.close()
+    return rows, feed.rows
 
 
-def compact(names: list[str]) -> str:
-    return json.dumps(names, separators=(",", ":"))
-
-
-def of_kind(rows: tuple[LotMinute, ...], holds: Callable[[LotMinute], bool]) -> list[LotMinute]:
-    found = [row for row in rows if holds(row)]
-    assert found, "the district has none of this kind"
-    return found
-
-
-def test_the_list_shows_every_lot_with_its_number_status_age_window_and_price(feed: Feed, visit: Visits) -> None:
-    rows = visit().open("/?lang=en").evaluate(ROWS)
+def test_the_list_shows_every_lot_with_its_number_status_age_window_and_price(seen: Seen) -> None:
+    rows, lots = seen
     assert len(rows) == 313
-    for lot in feed.rows:
+    for lot in lots:
         row = rows[lot.lot_id]
         assert row["figure"] == ("–" if lot.available is None else f"{lot.available:,}"), lot
         assert row["status"] == lot.status and f"sign-{lot.status}" in row["sign"] and row["word"]
@@ -56,21 +39,21 @@ def test_the_list_shows_every_lot_with_its_number_status_age_window_and_price(fe
         assert "leave by 18:30" in row["share"], row["share"]
 
 
-def test_unknown_is_a_dash_with_its_reason_and_never_a_zero(feed: Feed, visit: Visits) -> None:
-    rows = visit().open("/?lang=en").evaluate(ROWS)
+def test_unknown_is_a_dash_with_its_reason_and_never_a_zero(seen: Seen) -> None:
+    rows, lots = seen
     words = {"expired": "data too old", "never_reported": "never reported", "flag_only": "only says whether"}
-    for lot in of_kind(feed.rows, lambda row: row.available is None):
+    for lot in of_kind(lots, lambda row: row.available is None):
         assert rows[lot.lot_id]["figure"] == "–"
         assert words[str(lot.reason)] in rows[lot.lot_id]["under"]
-    for lot in of_kind(feed.rows, lambda row: row.available == 0):
+    for lot in of_kind(lots, lambda row: row.available == 0):
         assert rows[lot.lot_id]["figure"] == "0"
 
 
-def test_stale_is_hatched_and_said_and_fresh_is_not(feed: Feed, visit: Visits) -> None:
-    rows = visit().open("/?lang=en").evaluate(ROWS)
-    for lot in of_kind(feed.rows, lambda row: row.freshness == "stale"):
+def test_stale_is_hatched_and_said_and_fresh_is_not(seen: Seen) -> None:
+    rows, lots = seen
+    for lot in of_kind(lots, lambda row: row.freshness == "stale"):
         assert rows[lot.lot_id]["hatched"] and "stale" in rows[lot.lot_id]["age"]
-    for lot in of_kind(feed.rows, lambda row: row.freshness == "fresh"):
+    for lot in of_kind(lots, lambda row: row.freshness == "fresh"):
         assert not rows[lot.lot_id]["hatched"]
 
 
@@ -318,7 +301,7 @@ def test_everything_that_acts_has_a_name_and_no_two_things_one_id(visit: Visits)
     assert page.locator("main:visible").count() == 1 and page.locator("h1").count() == 1
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (683, 384), (1366, 768), (3840, 2160)])
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (683, 384), (1366, 768)])
 def test_nothing_runs_out_of_the_screen(visit: Visits, width: int, height: int) -> None:
     page = visit((width, height)).open("/?lang=en")
     page.click(".lot:nth-child(2) .name")
