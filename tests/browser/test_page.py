@@ -187,6 +187,17 @@ def test_a_stream_that_is_cut_is_said_and_everything_is_grey_until_it_is_back(fe
     found.complaints.clear()  # the browser itself writes down each connection that was refused
 
 
+def test_a_feed_that_answers_and_has_no_new_minute_stands_still(visit: Visits) -> None:
+    script = """async (behindS) => {
+      const { absence } = await import('/page/feed.js');
+      const now = Date.now();
+      return absence({ link: 'live', contactAt: now, lastUpdated: now - behindS * 1000 }, now);
+    }"""
+    page = visit().open()
+    assert page.evaluate(script, 100) is None
+    assert page.evaluate(script, 400) == {"kind": "still", "seconds": 340}
+
+
 def test_where_the_data_cannot_be_read_the_served_table_stays(visit: Visits) -> None:
     found = visit()
     found.page.route("**/parking/v1/**", lambda route: route.abort())
