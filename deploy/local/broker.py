@@ -69,7 +69,7 @@ def prepare(where: Places, settings: Settings, node: int) -> None:
     data.mkdir(mode=0o750, exist_ok=True)
     where.give_to_service(data)
     argv = [*_java(where, heap_mb=128), "kafka.tools.StorageTool", "format"]
-    argv += ["--cluster-id", _cluster_id(where), "--config", str(path)]
+    argv += [f"--cluster-id={_cluster_id(where)}", "--config", str(path)]  # one in 64 ids begins with a dash
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd="/", **where.service_user)
     if done.returncode:
         raise StackError(f"Kafka could not format {data}:\n{(done.stderr or done.stdout).strip()[-2000:]}")
