@@ -140,4 +140,4 @@ def _rows(letter: Letter) -> list[Row]:
         raise StillBad(str(error)) from error
     if decoded.bad:
         raise StillBad(f"{len(decoded.bad)} bad rows: {decoded.bad[0].detail}")
-    return [row for row in decoded.rows if decoded.schema != "tick.v1"]
+    return [] if decoded.schema == "tick.v1" else decoded.each()

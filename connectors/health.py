@@ -17,6 +17,7 @@ from connectors.lanes import NotConfirmed
 from schemas.batch import Row
 from schemas.parking import Observation
 from schemas.source import Health
+from schemas.water import StationReading
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class SourceHealth:
         count = 0
         for row in rows:
             count += 1
-            at = row.observed_at if isinstance(row, Observation) else None
+            at = row.observed_at if isinstance(row, (Observation, StationReading)) else None
             if at is not None and (self.newest_observed_at is None or at > self.newest_observed_at):
                 self.newest_observed_at = at
         self.rows += count

@@ -22,6 +22,7 @@ from schemas.batch import SCHEMA_OF, Row, encode_row
 from schemas.parking import Observation
 from schemas.registers import ShareWindowChange
 from schemas.source import Tick
+from schemas.water import StationReading, StationTest
 
 TOPIC_OF_SCHEMA = {schema: topic for topic in topics.TOPICS for schema in topic.schemas if schema != "tick.v1"}
 AWAY_AFTER_S = 6.0  # no confirmation for so long while a record waits: the broker is away, new deliveries are refused
@@ -157,9 +158,7 @@ class Publisher:
             for row in rows[start : start + ENCODE_SLICE]:
                 schema = SCHEMA_OF[type(row)]
                 topic = TOPIC_OF_SCHEMA[schema]
-                keyed = isinstance(row, (Observation, ShareWindowChange))
-                key = topics.series_key(row.source, row.ref) if keyed else row.source.encode()  # type: ignore[union-attr]
-                lane = self._lanes[topic.name, topics.partition_of(key, topic.partitions)]
+                lane = self._lanes[topic.name, topics.partition_of(_key(row), topic.partitions)]
                 parcel = parcels.get((lane, schema))
                 if parcel is None:
                     parcel = parcels[lane, schema] = Parcel(schema, ticket)
@@ -195,3 +194,12 @@ class Publisher:
         while True:
             self.tick()
             await asyncio.sleep(every_s - (self.now().timestamp() - TICK_PHASE_S) % every_s)
+
+
+def _key(row: Row) -> bytes:
+    """What chooses the partition of a row: its series where it has one, else its source."""
+    if isinstance(row, (Observation, ShareWindowChange)):
+        return topics.series_key(row.source, row.ref)
+    if isinstance(row, (StationReading, StationTest)):
+        return topics.series_key(row.source, row.station)
+    return row.connector.encode() if isinstance(row, Tick) else row.source.encode()

@@ -122,7 +122,7 @@ class Spool:
         rows: list[Row] = []
         for record in entry.records:
             decoded = batch.decode(bytes(record))
-            rows.extend(decoded.rows)
+            rows.extend(decoded.each())
             topic = TOPIC_OF_SCHEMA[decoded.schema].name
             rows.extend(self._reject(entry, bad, topic) for bad in decoded.bad)
         return rows

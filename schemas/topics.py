@@ -22,13 +22,17 @@ class Topic(msgspec.Struct, frozen=True):
 PARKING_OBSERVATIONS = Topic(
     "parking.observations", ("parking.observation.v1", "tick.v1"), "source, ref", 4, "connectors", "streams/parking"
 )
+WATER_READINGS = Topic(
+    "water.readings", ("water.readings.v1", "tick.v1"), "source, station", 8, "connectors", "streams/water"
+)
+WATER_TESTS = Topic("water.tests", ("water.test.v1", "tick.v1"), "source, station", 1, "connectors", "streams/water")
 REGISTERS_CHANGES = Topic(
     "registers.changes", ("parking.share_window.v1", "tick.v1"), "source, ref", 1, "connectors", "streams/registers"
 )
 SOURCES_HEALTH = Topic("sources.health", ("source.health.v1", "tick.v1"), "source", 1, "connectors", "streams/sources")
 REJECTS = Topic("rejects", ("reject.v1", "tick.v1"), "source", 1, "connectors", "streams/rejects")
 
-TOPICS = (PARKING_OBSERVATIONS, REGISTERS_CHANGES, SOURCES_HEALTH, REJECTS)
+TOPICS = (PARKING_OBSERVATIONS, WATER_READINGS, WATER_TESTS, REGISTERS_CHANGES, SOURCES_HEALTH, REJECTS)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
 

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from schemas.fields import EARLIEST, FUTURE_LIMIT, Id, Instant, Word
+from schemas.fields import EARLIEST, FUTURE_LIMIT, Id, Instant, Word, check_instant
 
 # Elements and their units; a station reports each as a series of its own. SI, but for rain in mm (WMO-No. 8).
 Element = Literal[
     "level_m",  # water level above the station's datum
+    "level_relative_m",  # above the station's reference value, which is not known (SL 651 F5)
+    "level_above_gate_m",  # upstream of a sluice or dam
+    "level_below_gate_m",
     "depth_m",  # water above the bed, the road, or the invert
     "distance_m",  # from a downward looking sensor to the water: becomes a level by the register's mount height
     "flow_m3s",
     "velocity_ms",
     "rain_total_mm",  # a counter that only grows, until it resets
     "rain_day_mm",  # a counter that resets at the day start: never an intensity
+    "rain_1min_mm",
     "rain_5min_mm",  # what fell in the 5 minutes that end at observed_at
+    "rain_10min_mm",
+    "rain_30min_mm",
     "rain_1h_mm",
+    "rain_2h_mm",
+    "rain_3h_mm",
+    "rain_6h_mm",
+    "rain_12h_mm",
+    "rain_24h_mm",
     "voltage_v",
     "battery_pct",
     "temperature_c",
     "pump_running",  # 0 or 1
     "gate_opening_m",
     "status_bits",  # SL 651 element 45, as a number
-    "other",
+    "other",  # what has no word of ours: `code` says what it is at its source
 ]
 # What the source itself says of a value.
 SourceQuality = Literal["good", "suspect", "fail", "missing", "unknown"]
@@ -64,9 +76,18 @@ class WaterReadings(msgspec.Struct, frozen=True, kw_only=True):
                 wrong[place] = f"observed_at {at.isoformat()} is not within 2015 .. received_at + 1 day"
         return wrong
 
+    def newest(self) -> datetime:
+        """The newest received_at. There must be one."""
+        return max(self.received_at)
+
     def at_places(self, places: Sequence[int]) -> WaterReadings:
         columns = {name: [getattr(self, name)[place] for place in places] for name in self.__struct_fields__}
         return WaterReadings(**columns)
+
+    def rows(self) -> list[StationReading]:
+        """The readings one by one, as they were before they became columns."""
+        places = zip(*(getattr(self, name) for name in self.__struct_fields__), strict=True)
+        return [_reading_of(place) for place in places]
 
 
 class StationReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +102,7 @@ class StationReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     quality: SourceQuality = "unknown"
     flags: tuple[Word, ...] = ()
     raw_ref: Word | None = None
+    code: Word | None = None  # of element `other`: the source's own name of it, and part of the series
 
 
 class StationTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +117,17 @@ class StationTest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     raw_ref: Word | None = None
 
 
+def check(reading: StationReading) -> None:
+    """Raise ValueError when a reading breaks what its types cannot say: its time, and flags that fit in one word."""
+    check_instant("observed_at", reading.observed_at, reading.received_at)
+    if reading.flags and (len(",".join(reading.flags)) > 64 or any("," in flag for flag in reading.flags)):
+        raise ValueError(f"flags {','.join(reading.flags)[:80]} are more than 64 characters, or one has a comma")
+
+
+def check_test(test: StationTest) -> None:
+    check_instant("observed_at", test.observed_at, test.received_at)
+
+
 def columns_of(readings: Sequence[StationReading]) -> WaterReadings:
     return WaterReadings(
         source=[each.source for each in readings],
@@ -106,4 +139,19 @@ def columns_of(readings: Sequence[StationReading]) -> WaterReadings:
         quality=[each.quality for each in readings],
         flags=[",".join(each.flags) or None for each in readings],
         raw_ref=[each.raw_ref for each in readings],
+    )
+
+
+def _reading_of(place: tuple[Any, ...]) -> StationReading:
+    source, station, element, observed_at, received_at, value, quality, flags, raw_ref = place
+    return StationReading(
+        source=source,
+        station=station,
+        element=element,
+        observed_at=observed_at,
+        received_at=received_at,
+        value=value,
+        quality=quality,
+        flags=tuple(flags.split(",")) if flags else (),
+        raw_ref=raw_ref,
     )

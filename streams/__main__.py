@@ -40,9 +40,10 @@ SLICES: dict[str, Callable[[Settings], Slice]] = {
     SOURCES_HEALTH.name: lambda settings: SourceReports(),
     REJECTS.name: lambda settings: Rejects(),
 }
+APPLIED = tuple(topic for topic in TOPICS if topic.name in SLICES)
 
 
-def build(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> faust.App:
+def build(settings: Settings, topics: tuple[Topic, ...] = APPLIED) -> faust.App:
     """The app of a worker, its fences and offsets in line with the log. Raises StopWorker or OperationalError."""
     dsn = settings.dsn("streams")
     logs = log_states(settings.bootstrap, topics)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import psycopg
 
-from schemas.batch import BatchError, DecodedBatch, decode
+from schemas.batch import SCHEMA_OF, BatchError, decode
 from schemas.source import Tick
 from sql.connect import Connection
 from streams.errors import GapError, StopWorker, Verdict, classify
@@ -26,6 +26,7 @@ from streams.poison import Poison, PoisonLimits, count, is_flood
 
 TIMEOUTS_BEFORE_BISECT = 3
 _LIMITS = PoisonLimits()
+_TICK = SCHEMA_OF[Tick]
 
 
 class Record(NamedTuple):
@@ -58,8 +59,8 @@ class Slice(Protocol):
     def streaming(self, cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[Any]:
         """Around all folds of a take: rows that need nothing else may go to the database while others are folded."""
 
-    def fold(self, partition: int, offset: int, schema: str, rows: Sequence[Any]) -> None:
-        """Apply the rows of one record to the state and remember the changes. Pure: values in, values out."""
+    def fold(self, partition: int, offset: int, schema: str, rows: Any) -> None:
+        """Apply the rows of one record (a list, or columns) to the state and remember the changes. Pure."""
 
     def write(self, cursor: psycopg.Cursor[Any]) -> None:
         """Write the remembered changes, and forget them."""
@@ -225,19 +226,17 @@ class Ledger:
                 )
                 for bad in batch.bad
             )
-            rows = batch.rows
             if excluded:
-                placed = zip(_places(batch), rows, strict=True)
-                rows = [row for place, row in placed if (partition, offset, place) not in excluded]
-            if not rows:
+                batch = batch.without({place for p, o, place in excluded if (p, o) == (partition, offset)})
+            if not len(batch.rows):
                 continue
-            newest = max(row.received_at for row in rows)
+            newest = batch.newest()
             if partition not in clocks or newest > clocks[partition]:
                 clocks[partition] = newest
-            if isinstance(rows[0], Tick):
+            if batch.schema == _TICK:
                 continue
-            self.domain.fold(partition, offset, batch.schema, rows)
-            rows_applied += len(rows)
+            self.domain.fold(partition, offset, batch.schema, batch.rows)
+            rows_applied += len(batch.rows)
         return Applied(len(records) - skipped, skipped, rows_applied, len(dead)), clocks, dead
 
     def _bisect(self, records: Sequence[Record], error: Exception) -> Applied:
@@ -258,12 +257,12 @@ class Ledger:
             batch = decode(record.value)
         except BatchError:
             raise StopWorker(f"{self.topic}: writing a dead letter fails: {error}") from error
-        places = _places(batch)
+        places = batch.places()
         guilty = self._guilty(record, places, places)
         if not guilty:
             raise StopWorker(f"{self.topic}/{record.partition}@{record.offset} fails without a row at fault") from error
         excluded = frozenset((record.partition, record.offset, place) for place in guilty)
-        rows = dict(zip(places, batch.rows, strict=True))
+        rows = dict(zip(places, batch.each(), strict=True))
         letters = [
             DeadLetter(
                 record.partition,
@@ -322,12 +321,6 @@ class Ledger:
             self._open().execute(_INCIDENT, ("poison_stop", self.topic, detail))
         self.reset()
         raise StopWorker(f"{self.topic}: {detail}")
-
-
-def _places(batch: DecodedBatch) -> list[int]:
-    """The place in the record of each good row: the bad ones in between are counted."""
-    bad = {row.index for row in batch.bad}
-    return [index for index in range(len(batch.rows) + len(bad)) if index not in bad]
 
 
 def _reason(fault: Exception) -> str:

@@ -35,5 +35,5 @@ def rows(settings: Settings, topic: Topic) -> list[Any]:
         for found in batches(settings, topic).values()
         for one in found
         if one.schema != "tick.v1"
-        for row in one.rows
+        for row in one.each()
     ]

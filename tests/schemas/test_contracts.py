@@ -17,8 +17,10 @@ from schemas import topics
 from schemas.batch import ROW_TYPES, SCHEMA_OF, BatchError, decode, encode
 from schemas.parking import Observation
 from schemas.source import Tick
+from schemas.water import StationReading, columns_of
 
-RECORDS = sorted((Path(__file__).parent / "records").glob("*.json"))
+RECORDS_OF = Path(__file__).parent / "records"
+RECORDS = sorted(RECORDS_OF.glob("*.json"))
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 
@@ -28,12 +30,20 @@ def test_a_released_record_reads_as_it_did(path: Path) -> None:
     batch = decode(record)
     assert batch.schema == path.stem
     assert batch.bad == []
-    written = msgspec.json.decode(record)["rows"]
-    for row, fields in zip(batch.rows, written, strict=True):
+    written = _rows(msgspec.json.decode(record)["rows"])
+    for row, fields in zip(batch.each(), written, strict=True):
         for name, value in fields.items():
             assert msgspec.to_builtins(getattr(row, name)) == _same_form(value, getattr(row, name))
-    again = decode(encode(batch.schema, batch.rows))
+    again = decode(encode(batch.schema, batch.each()))
     assert again.rows == batch.rows
+
+
+def _rows(written: Any) -> list[dict[str, Any]]:
+    """The rows of a record, also where they are written as columns."""
+    if isinstance(written, list):
+        return written
+    rows = [dict(zip(written, place, strict=True)) for place in zip(*written.values(), strict=True)]
+    return [row | {"flags": (row["flags"] or "").split(",") if row["flags"] else []} for row in rows]
 
 
 def _same_form(value: Any, read: Any) -> Any:
@@ -49,8 +59,11 @@ def test_there_is_a_golden_record_of_every_schema() -> None:
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_field_of_a_later_release_is_ignored(path: Path) -> None:
     record = msgspec.json.decode(path.read_bytes())
-    for row in record["rows"]:
-        row["of_a_later_release"] = {"deep": [1]}
+    later = {"deep": [1]}
+    if isinstance(record["rows"], dict):
+        record["rows"]["of_a_later_release"] = [later] * len(record["rows"]["source"])
+    else:
+        record["rows"] = [row | {"of_a_later_release": later} for row in record["rows"]]
     assert decode(msgspec.json.encode(record)).bad == []
 
 
@@ -109,6 +122,78 @@ observations = st.builds(
 def test_what_keeps_the_contract_arrives_as_it_was_sent(rows: list[Observation]) -> None:
     batch = decode(encode(SCHEMA_OF[Observation], rows))
     assert (batch.rows, batch.bad) == (rows, [])
+
+
+readings = st.builds(
+    StationReading,
+    source=st.sampled_from(["river", "lora"]),
+    station=st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=128),
+    element=st.sampled_from(["level_m", "rain_total_mm", "other"]),
+    observed_at=st.integers(0, 4000 * 86_400).map(lambda seconds: NOW - timedelta(seconds=seconds)),
+    received_at=st.just(NOW),
+    value=st.none() | st.floats(-1e9, 1e9),
+    quality=st.sampled_from(["good", "missing", "unknown"]),
+    flags=st.lists(st.sampled_from(["clock", "backfill", "threshold"]), max_size=3).map(tuple),
+    raw_ref=st.none() | st.just("0123456789abcdef"),
+)  # fmt: skip
+
+
+@given(st.lists(readings, max_size=20))
+def test_readings_become_columns_and_readings_again(rows: list[StationReading]) -> None:
+    batch = decode(encode(SCHEMA_OF[StationReading], rows))
+    assert (batch.rows, batch.each(), batch.bad) == (columns_of(rows), rows, [])
+
+
+CHANGES_OF_A_PLACE: list[tuple[str, Any]] = [
+    ("station", ""),
+    ("station", "x" * 129),
+    ("station", "a\x00b"),
+    ("element", "level"),
+    ("observed_at", "1970-01-01T00:00:00Z"),
+    ("observed_at", "2026-11-26T02:30:00Z"),
+    ("observed_at", None),
+    ("received_at", "2026-11-24T02:30:00"),
+    ("value", "10.49"),
+    ("value", 1e12),
+    ("quality", "excellent"),
+    ("flags", 7),
+    ("flags", "x" * 65),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), CHANGES_OF_A_PLACE)
+def test_a_place_that_breaks_the_contract_is_bad_and_its_neighbours_are_not(column: str, value: Any) -> None:
+    record = msgspec.json.decode((RECORDS_OF / "water.readings.v1.json").read_bytes())
+    record["rows"][column][1] = value
+    batch = decode(msgspec.json.encode(record))
+    assert [bad.index for bad in batch.bad] == [1]
+    assert batch.places() == [0, 2]
+    assert [row.element for row in batch.each()] == ["level_m", "distance_m"]
+    assert batch.newest() == datetime(2026, 11, 24, 2, 30, 8, 250_000, tzinfo=UTC)
+    assert [row.element for row in batch.without({0}).each()] == ["distance_m"]
+    assert msgspec.json.decode(batch.bad[0].raw).keys() == record["rows"].keys()
+
+
+@pytest.mark.parametrize("change", ["shorter", "missing", "no column", "rows"])
+def test_columns_that_are_no_table_are_no_batch(change: str) -> None:
+    record = msgspec.json.decode((RECORDS_OF / "water.readings.v1.json").read_bytes())
+    columns = record["rows"]
+    if change == "shorter":
+        columns["value"].pop()
+    elif change == "missing":
+        del columns["value"]
+    else:
+        record["rows"] = {**columns, "value": 7.0} if change == "no column" else [columns]
+    with pytest.raises(BatchError):
+        decode(msgspec.json.encode(record))
+
+
+def test_a_bad_place_can_be_mended_and_published_again() -> None:
+    record = msgspec.json.decode((RECORDS_OF / "water.readings.v1.json").read_bytes())
+    record["rows"]["observed_at"][2] = "1970-01-01T00:00:00Z"
+    (bad,) = decode(msgspec.json.encode(record)).bad
+    mended = bad.raw.replace(b"1970-01-01", b"2026-11-24")
+    assert msgspec.json.decode(mended, type=StationReading).flags == ("backfill",)
 
 
 def test_a_series_stays_in_its_partition_for_ever() -> None:

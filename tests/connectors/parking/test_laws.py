@@ -117,7 +117,7 @@ def assert_travels(decoded: Decoded) -> None:
         schema = batch.SCHEMA_OF[type(row)]
         arrived = batch.decode(batch.encode(schema, [row]))
         assert arrived.bad == []
-        assert arrived.rows == [row]
+        assert arrived.each() == [row]
 
 
 few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
