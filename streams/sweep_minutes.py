@@ -19,12 +19,14 @@ from schemas.topics import PARKING_OBSERVATIONS, SOURCES_HEALTH
 from sql.connect import Connection
 from sql.named import named
 from sql.registers import read_database
-from streams.parking import forecast_store, minute_store, movement_store
+from streams.alerts import store as alerts
+from streams.alerts.episodes import step
+from streams.parking import dead, forecast_store, minute_store, movement_store
 from streams.parking.due import HOLE, MINUTE, Clocks, Pace, beyond_hole, due, has_passed, next_minute, watch
 from streams.parking.minute import Beside, MinuteResult, content, minute
 from streams.parking.minute_store import Written
 from streams.parking.movement import Rates
-from streams.parking.register_view import RegisterView, view_of
+from streams.parking.register_view import RegisterView, lot_at, view_of
 from streams.sources.silence import Judged
 from streams.sources.store import judged_at
 from streams.sweep_sources import Sources
@@ -80,9 +82,19 @@ class Minutes:
             seq = self._content_seq(connection, newest) + result.content_changed
             run = self._run(at, 1, clocks, verdict == "late", seq, result)
             minute_store.write(connection, run, result.lots)
+            self._alert(connection, at, result)
             if verdict == "on_time":  # what settles a forecast must be the truth
                 forecast_store.write_scores(connection, result.settled)
         return Computed(run, True)
+
+    def _alert(self, connection: Connection, at: datetime, result: MinuteResult) -> None:
+        names = {}
+        for entry in self._registered(connection).lots:
+            known = lot_at(entry, at)
+            if known is not None:
+                names[known[0].lot_id] = (known[0].name_zh, known[0].name_en)
+        found, cleared = dead.findings(result.lots, result.quality.sources, names, self._zone)
+        alerts.write(connection, step(alerts.active(connection, dead.DOMAIN, [dead.KIND]), found, cleared, at))
 
     def revise_next(self, connection: Connection, wall: datetime) -> Computed | None:
         """Compute again the earliest minute that may come out otherwise now."""
