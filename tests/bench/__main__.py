@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -58,6 +59,7 @@ def main(
     if unknown:
         raise typer.BadParameter(f"no part is called {', '.join(unknown)}; there are {', '.join(known)}")
     parts = {name: known[name] for name in names} | ({"peers": PEERS} if peers else {})
+    machine = {"cores": os.cpu_count() or 1, "load_before": os.getloadavg()[0]}
     folder = Path(tempfile.mkdtemp(prefix="citysense-bench-"))
     folder.chmod(0o755)
     try:
@@ -66,9 +68,14 @@ def main(
         if not keep_logs:
             shutil.rmtree(folder, ignore_errors=True)
     if as_json:
-        sys.stdout.write(msgspec.json.encode(document(measured, failed)).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(document(measured, failed) | {"machine": machine}).decode() + "\n")
     else:
         Console(width=None if sys.stdout.isatty() else 160).print(table(measured))
+    if machine["load_before"] > machine["cores"] / 2:
+        Console(stderr=True).print(
+            f"The machine was busy before (load {machine['load_before']:.1f}): worker, backend and broker share the cores"
+            " with others, raw COPY needs one. The ratios are worse than they are."
+        )
     raise typer.Exit(1 if failed else 0)
 
 

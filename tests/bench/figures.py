@@ -72,7 +72,10 @@ def document(measured: Sequence[Measured], failed: Mapping[str, str]) -> dict[st
     for part in measured:
         found |= {key: _rounded(value) for key, value in part.values.items()}
     found["targets"] = {
-        figure.name: figure.is_reached for part in measured for figure in part.figures if figure.target is not None
+        figure.name.strip(): figure.is_reached
+        for part in measured
+        for figure in part.figures
+        if figure.target is not None
     }
     found["failed"] = dict(failed)
     return found
