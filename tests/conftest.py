@@ -55,13 +55,13 @@ def stack() -> Settings:
 @pytest.fixture
 def database(stack: Settings) -> Iterator[Database]:
     """A database for one test."""
-    yield from _clone(stack)
+    yield from clone(stack)
 
 
 @pytest.fixture(scope="module")
 def module_database(stack: Settings) -> Iterator[Database]:
     """A database for all tests of a module."""
-    yield from _clone(stack)
+    yield from clone(stack)
 
 
 @pytest.fixture
@@ -75,7 +75,8 @@ def kafka(stack: Settings) -> Iterator[Settings]:
 _clones = 0
 
 
-def _clone(settings: Settings) -> Iterator[Database]:
+def clone(settings: Settings) -> Iterator[Database]:
+    """A migrated database of its own, gone when the iterator is closed."""
     global _clones
     _clones += 1
     name = f"t_{os.getpid()}_{_clones}"
