@@ -12,6 +12,7 @@ import msgspec
 from schemas.minute import Opening, ShareMinute, Status
 from schemas.parking import PUBLIC
 from schemas.usability import HEADLINE_SHARED
+from streams.parking.freshness import LIVE
 from streams.parking.pools import Counted
 from streams.parking.status import Thresholds, of_count
 
@@ -121,7 +122,7 @@ def _opening(heads: list[Counted], is_open: bool | None) -> Opening:
     says_open = any(
         each.spoken.newest is not None and each.spoken.newest.source_status in ("open", "almost_full", "full")
         for each in heads
-        if each.minute.status != "unknown"
+        if each.spoken.age.freshness in LIVE
     )
     return "open" if says_open else "unknown"
 

@@ -144,7 +144,7 @@ def lot_minute(
             pools=() if is_withdrawn else tuple(each.minute for each in counted),
             share=None if is_withdrawn else shared,
             forecast=horizons,
-            last_known=_last_known(newest, status),
+            last_known=None if found.reason == "no_public_pool" else _last_known(newest, status),
             reason=found.reason,
             source=None if newest is None else newest.source,
             state={key: value for key, value in followed.items() if value},
@@ -234,4 +234,6 @@ def _points(recent: Sequence[Recent], newest: Latest | None, found: Headline, wi
 def _last_known(newest: Latest | None, status: Status) -> dict[str, Any] | None:
     if status not in ("unknown", "withdrawn") or newest is None or newest.available is None:
         return None
+    if newest.observed_at is None and newest.time_basis != "ingest":
+        return None  # its source gave a time that is none: nobody knows when it was true
     return {"available": newest.available, "at": (newest.observed_at or newest.received_at).isoformat()}

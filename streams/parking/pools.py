@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.minute import PoolMinute, Status
+from schemas.parking import SourceStatus
 from schemas.registers import Pool
 from schemas.settings import Parking
 from streams.parking.availability import REFUSALS
@@ -58,8 +59,13 @@ def says_something(newest: Latest) -> bool:
     return (
         newest.available is not None
         or newest.available_max is not None
-        or newest.source_status in ("open", "almost_full", "full")
+        or occupancy_said(newest) in ("open", "almost_full", "full")
     )
+
+
+def occupancy_said(newest: Latest) -> SourceStatus | None:
+    """The word of a source for how full it is. "open" where a count is missing says only that its gate is."""
+    return None if newest.mode == "count" and newest.source_status == "open" else newest.source_status
 
 
 def is_closed(newest: Latest) -> bool:
@@ -85,7 +91,7 @@ def count(pool: Pool, spoken: Spoken, before: Status | None, limits: Thresholds,
     if refused is not None:
         return Counted(pool, spoken, _record(pool, spoken, capacity, flags, "unknown", reason=refused))
     if newest.available is None:
-        status = of_source(newest.source_status, newest.available_max, limits)
+        status = of_source(occupancy_said(newest), newest.available_max, limits)
         bound = None if status == "unknown" else newest.available_max
         without: tuple[int | None, ...] = (
             None,
