@@ -69,6 +69,11 @@ class PushRoute:
         told, body, content_type = self._vendor.answer(ok, detail)
         return (told if ok or told >= 400 else status), body, content_type
 
+    def refused(self, detail: str) -> None:
+        """A message that was not even read whole: too long, too slow, packed in a way that nobody knows."""
+        self._health.polled()
+        self._health.failed(detail)
+
     async def take(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Answer:
         self._health.polled()
         fault = self._vendor.verify(body, headers, now)
@@ -180,6 +185,7 @@ class PushServer:
         try:
             body = await self._body(headers, receive)
         except Refusal as refusal:
+            route.refused(refusal.detail)
             status, told, content_type = route.words(False, refusal.detail, refusal.status)
             await _respond(send, refusal.status, told, content_type, close=True)
             return
