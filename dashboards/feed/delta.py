@@ -14,6 +14,8 @@ from dashboards.feed.views.status import VOLATILE
 
 Marks = Mapping[str, bytes]  # lot_id -> digest of what its record says
 
+DIFFERS = b""  # equals no mark
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -24,6 +26,11 @@ def marks(records: Iterable[LotStatus]) -> dict[str, bytes]:
 def changed(records: Iterable[LotStatus], before: Marks) -> tuple[LotStatus, ...]:
     """The records that differ from what was said before, in their order; a lot that is new differs."""
     return tuple(record for record in records if before.get(record.lot_id) != _mark(record))
+
+
+def merged(one: Marks, other: Marks) -> dict[str, bytes]:
+    """What is common to minutes that share a content_seq; a lot that they show differently counts as changed."""
+    return {lot_id: mark if other.get(lot_id) == mark else DIFFERS for lot_id, mark in one.items()}
 
 
 def document(snapshot: Snapshot, since_seq: int, lots: tuple[LotStatus, ...], *, is_full: bool) -> bytes:

@@ -24,7 +24,7 @@ REQUEST_LIMIT_BYTES = 32 * 1024  # request line, headers and body together: the 
 REQUEST_TIMEOUT_S = 10.0
 STALLED_WRITE_S = 30.0
 WATCH_S = 5.0
-WRITE_BUFFER_BYTES = 256 * 1024
+WRITE_BUFFER_BYTES = 64 * 1024  # what a client that does not read may cost, beside one whole answer
 _MEMO_REQUEST_BYTES = 2048
 _JOINED = (b"accept-encoding", b"if-none-match", b"x-forwarded-for")
 

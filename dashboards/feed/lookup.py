@@ -37,6 +37,7 @@ CONNECTIONS = 4
 WAIT_S = 3.0
 STATEMENT_TIMEOUT_MS = 10_000
 SEQUENCES_REACH = timedelta(days=1)
+MINUTES_OF_SEQUENCE = 30  # a number that stood longer is answered with all lots
 OBSERVATION_REACH = timedelta(days=1)  # a minute may rest on an observation that is so old
 
 T = TypeVar("T")
@@ -96,12 +97,22 @@ class Lookup:
         return self._rendered(connection, run), run.revision
 
     def marks_of(self, connection: Connection, content_seq: int, newest: datetime) -> delta.Marks | None:
-        """What was said under a sequence number of the last day."""
-        run = rows.run_of(QUERIES.run_of_seq(connection, content_seq=content_seq, after=newest - SEQUENCES_REACH))
-        if run is None:
+        """What was said under a sequence number of the last day; None when it is not there or stood too long."""
+        found = list(
+            QUERIES.runs_of_seq(
+                connection, content_seq=content_seq, after=newest - SEQUENCES_REACH, at_most=MINUTES_OF_SEQUENCE + 1
+            )
+        )
+        if not found or len(found) > MINUTES_OF_SEQUENCE:
             return None
         known = rows.register_of(connection, None)
-        return delta.marks(records(rows.snapshot(connection, run, known, self.publisher)))
+        said: delta.Marks | None = None
+        for row in found:
+            run = rows.run_of(row)
+            if run is not None:
+                marks = delta.marks(records(rows.snapshot(connection, run, known, self.publisher)))
+                said = marks if said is None else delta.merged(marks, said)
+        return said
 
     def history(
         self,

@@ -29,6 +29,7 @@ from dashboards.feed.example import example
 from dashboards.feed.files import ALL, BY_PATH, JSON, LOT_STATUS, File
 from dashboards.feed.history import SPANS, LotHistory, Resolution
 from dashboards.feed.lookup import Away, Lookup
+from dashboards.feed.recent import Recent
 from dashboards.feed.records import Envelope, LotStatusData
 from dashboards.feed.replies import event_reply, file_reply, reply
 from dashboards.feed.site import Site, unavailable
@@ -73,6 +74,7 @@ def _reading(path: str, handler: Callable[..., Any], *, responses: dict[int, Res
 def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any]:
     """The handlers of one process."""
     minute = example()
+    learner = Learner(lookup, site.recent)
     found: list[Any] = []
     for file in ALL:
         if file.path != LOT_STATUS:
@@ -96,10 +98,8 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
             return reply(unavailable())
         if since_seq is None:
             return _prepared(site, request, LOT_STATUS)
-        recent = stream.recent
-        if not recent.knows(since_seq):
-            await _learn(lookup, stream, since_seq, edition)
-        found = recent.since(since_seq)
+        await learner.learn(since_seq, edition)
+        found = site.recent.since(since_seq)
         if found is None:
             return reply(unavailable())
         return reply(site.prepared_answer(request.method, _headers(request), found))
@@ -155,6 +155,8 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
         begin = end - timedelta(days=1) if start is None else instant("from", start)
         known_at = datetime.now(UTC) if as_of is None else instant("as_of", as_of)
         _check_span(begin, end, resolution)
+        if begin < edition.minute - timedelta(days=site.settings.feed.history_days):
+            raise BadRequest(f"History is kept for {site.settings.feed.history_days} days.")
         document = await lookup.ask(
             lambda connection: lookup.history(connection, lot_id, begin, end, resolution, known_at)
         )
@@ -232,7 +234,9 @@ def routes(site: Site, lookup: Lookup, stream: Stream, dumps: Dumps) -> list[Any
         edition = site.edition
         if edition is None:
             return reply(unavailable())
-        await _learn_from_id(lookup, stream, last_event_id, edition)
+        seq = seq_of(last_event_id)
+        if seq is not None:
+            await learner.learn(seq, edition)
         try:
             client = stream.join(site.address_of(request.scope))
         except Full:
@@ -290,17 +294,22 @@ def _check_span(begin: datetime, end: datetime, resolution: Resolution) -> None:
         )
 
 
-async def _learn_from_id(lookup: Lookup, stream: Stream, last_event_id: str | None, edition: Edition) -> None:
-    seq = seq_of(last_event_id)
-    if seq is not None and not stream.recent.knows(seq):
-        await _learn(lookup, stream, seq, edition)
+class Learner:
+    """Asks the database what was said before this process began; once, however many clients want to know."""
 
+    def __init__(self, lookup: Lookup, recent: Recent) -> None:
+        self.lookup = lookup
+        self.recent = recent
+        self.one_at_a_time = asyncio.Lock()
 
-async def _learn(lookup: Lookup, stream: Stream, content_seq: int, edition: Edition) -> None:
-    """What was said before this process began; without the database the client gets all lots instead."""
-    try:
-        marks = await lookup.ask(lambda connection: lookup.marks_of(connection, content_seq, edition.minute))
-    except Away:
-        return
-    if marks is not None:
-        stream.recent.keep(content_seq, marks)
+    async def learn(self, content_seq: int, edition: Edition) -> None:
+        async with self.one_at_a_time:
+            if self.recent.is_settled(content_seq):
+                return
+            try:
+                found = await self.lookup.ask(
+                    lambda connection: self.lookup.marks_of(connection, content_seq, edition.minute)
+                )
+            except Away:
+                return  # the client gets all lots
+            self.recent.learn(content_seq, found)

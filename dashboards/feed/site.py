@@ -83,7 +83,7 @@ class Site:
         path, _, query = target.partition(b"?")
         if path == _LOT_STATUS and b"since_seq" in query:
             asked = _SINCE.fullmatch(query)
-            if asked is None or not self.recent.knows(int(asked[1])):
+            if asked is None or not self.recent.is_settled(int(asked[1])):
                 return None
             delta = self.recent.since(int(asked[1]))
             return None if delta is None else answer(method, headers, delta, self._freshness())

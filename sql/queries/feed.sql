@@ -14,11 +14,11 @@ from parking_minute_run where minute = :minute and revision = :revision;
 select minute, revision, computed_at, clock, fences, register_version, content_seq, is_late, areas, quality
 from parking_minute_run where minute = :minute and computed_at <= :as_of order by revision desc limit 1;
 
--- name: run_of_seq(content_seq, after)^
--- The first minute that said what a client with this sequence number has.
+-- name: runs_of_seq(content_seq, after, at_most)
+-- The minutes that a client with this sequence number may have, newest first.
 select minute, revision, computed_at, clock, fences, register_version, content_seq, is_late, areas, quality
 from parking_minute_run where content_seq = :content_seq and minute > :after
-order by minute, revision limit 1;
+order by minute desc, revision desc limit :at_most;
 
 -- name: lots_of(minute, revision)
 -- Every lot of a minute. jsonb comes as text: the contract decodes it.

@@ -181,6 +181,14 @@ def test_a_delta_applied_gives_the_newer_minute(one: int, two: int) -> None:
     assert delta.marks(known.values()) == delta.marks(after)
 
 
+def test_a_client_may_hold_any_minute_of_its_sequence_number() -> None:
+    first = records(snapshot(3))
+    second = (msgspec.structs.replace(first[0], ttf_min=1), *first[1:])
+    shared = delta.merged(delta.marks(first), delta.marks(second))
+    for now in (first, second):
+        assert delta.changed(now, shared) == now[:1]
+
+
 def point(minute: int, available: int | None, observed: int | None = None) -> MinutePoint:
     at = MINUTE + timedelta(minutes=minute)
     return MinutePoint(

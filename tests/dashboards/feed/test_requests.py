@@ -13,13 +13,17 @@ import msgspec
 import pandas as pd
 import pytest
 
+from dashboards.feed.edition import Edition
 from dashboards.feed.files import LOT_STATUS
+from dashboards.feed.site import Site
+from dashboards.feed.stream import Stream
 from schemas.minute import LotMinute
 from schemas.registers import ParkingRegister
+from schemas.settings import Settings
 from sql.connect import Connection
 from tests.conftest import Database
 from tests.dashboards.feed.conftest import LOTS
-from tests.dashboards.feed.minutes import minute_run
+from tests.dashboards.feed.minutes import MINUTE, minute_run, register, snapshot
 from tests.dashboards.feed.servers import running, this_minute, until
 from tests.dashboards.feed.tables import insert_minute, publish
 
@@ -82,6 +86,20 @@ def test_the_stream_gives_all_then_changes_and_resumes(
         with httpx.stream("GET", f"{feed.url}/parking/v1/stream", headers=resumed, timeout=20) as response:
             again = read_event(response.iter_lines())
         assert again["event"] == "delta" and json.loads(again["data"])["data"] == json.loads(second["data"])["data"]
+
+
+def test_a_client_that_takes_nothing_is_dropped_and_the_others_stay() -> None:
+    site = Site(Settings(), {})
+    stream = Stream(site.recent)
+    site.listeners.append(stream.publish)
+    deaf, good = stream.join("10.0.0.1"), stream.join("10.0.0.2")
+    for number in range(8):
+        found = snapshot(3, MINUTE + timedelta(minutes=number), seed=number, content_seq=number)
+        site.publish(Edition(snapshot=found, register=register(3), files={}))
+        if number:
+            good.queue.get_nowait()
+    assert stream.clients == {good} and stream.dropped == 1
+    assert deaf.queue.get_nowait() is None
 
 
 def test_clients_of_the_stream_are_bounded(database: Database, owner: Connection, whole: ParkingRegister) -> None:

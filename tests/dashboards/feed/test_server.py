@@ -133,6 +133,23 @@ def test_last_updated_never_goes_backward(database: Database, owner: Connection,
         assert datetime.fromisoformat(restarted.get(LOT_STATUS).json()["last_updated"]) == minute
 
 
+def test_a_revision_of_the_newest_minute_is_served_and_its_snapshot_stays(
+    database: Database, owner: Connection, whole: ParkingRegister
+) -> None:
+    minute = this_minute()
+    publish(owner, whole, minute, seq=100)
+    with running(database.settings) as feed:
+        until(lambda: feed.shows(minute))
+        first = feed.get(LOT_STATUS)
+        publish(owner, whole, minute, seq=101, seed=2, revision=2, after_s=20)
+        until(lambda: feed.shows(minute, 2))
+        second = feed.get(LOT_STATUS, if_none_match=first.headers["etag"])
+        assert second.status_code == 200 and second.json()["content_seq"] == 101
+        assert second.json()["last_updated"] == first.json()["last_updated"]
+        assert second.headers["last-modified"] != first.headers["last-modified"]
+        assert feed.get(f"/parking/v1/snapshots/{name_of(feed, minute)}").content == first.content
+
+
 def test_snapshots_stay_as_published_and_as_of_shows_corrections(
     database: Database, owner: Connection, whole: ParkingRegister
 ) -> None:

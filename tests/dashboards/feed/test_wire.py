@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from dashboards.feed import front
 from dashboards.feed.files import LOT_STATUS
 from schemas.registers import ParkingRegister
 from sql.connect import Connection
@@ -83,3 +84,22 @@ def test_what_is_inside_is_hidden_from_those_a_proxy_asks_for(database: Database
         assert b"citysense_feed_stream_clients" in feed.get("/metrics").content
         for path in ("/metrics", "/health"):
             assert feed.get(path, x_forwarded_for="198.51.100.7").status_code == 404
+
+
+def test_half_a_request_and_a_reader_that_does_not_read_are_ended(
+    database: Database, owner: Connection, whole: ParkingRegister, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("WATCH_S", 0.1), ("REQUEST_TIMEOUT_S", 0.3), ("STALLED_WRITE_S", 0.3)):
+        monkeypatch.setattr(front, name, seconds)
+    minute = this_minute()
+    publish(owner, whole, minute)
+    with running(database.settings) as feed:
+        until(lambda: feed.shows(minute))
+        assert exchange(feed, b"GET / HTTP/1.1\r\nHost: fe").startswith(b"HTTP/1.1 408")
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(("127.0.0.1", feed.port))
+            deaf.sendall(b"GET /parking/v1/lot_status.json HTTP/1.1\r\nHost: feed\r\n\r\n" * 500)
+            connections = feed.uvicorn.server_state.connections
+            until(lambda: len(connections) == 1)
+            until(lambda: len(connections) == 0)
