@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.decoding import Unreadable
 from connectors.water.sl651.elements import CLASSES
-from connectors.water.sl651.values import ARRAY_MINUTES, ARRAYS, array, bcd
+from connectors.water.sl651.values import ARRAY_MINUTES, ARRAYS, array, bcd, status
 
 SERIES = frozenset((0x31, 0x38))
 STATUS = 0x46
@@ -165,7 +165,7 @@ def _values(code: str, data: bytes, decimals: int) -> tuple[float | None, ...]:
     if code in ARRAYS:
         return array(code, data)
     if code == "45":
-        return (None if data == b"\xff" * len(data) else float(int.from_bytes(data[-4:], "big")),)
+        return (status(data),)
     if not data:
         raise Unreadable("bad_number", f"element {code} has no digits")
     return (bcd(data, decimals),)

@@ -13,7 +13,7 @@ from datetime import timedelta
 from connectors.decoding import Unreadable
 from connectors.water.sl651.body import LISTED, Group, Item, Report
 from connectors.water.sl651.elements import CLASSES, CODE_OF
-from connectors.water.sl651.values import ARRAY_MINUTES, ARRAYS, array, decimal
+from connectors.water.sl651.values import ARRAY_MINUTES, ARRAYS, array, decimal, status
 
 _HEAD = re.compile(rb"([0-9A-Fa-f]{4})(\d{12})\s*(.*)", re.DOTALL)
 _WORD = re.compile(r"\S+")
@@ -154,8 +154,7 @@ def _values(code: str, text: str) -> tuple[float | None, ...]:
     if code in ARRAYS:
         return array(code, _hex(text))
     if code == "45":
-        data = _hex(text)
-        return (None if data == b"\xff" * len(data) else float(int.from_bytes(data[-4:], "big")),)
+        return (status(_hex(text)),)
     return (decimal(text),)
 
 

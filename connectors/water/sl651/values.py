@@ -43,6 +43,16 @@ def array(code: str, raw: bytes) -> tuple[float | None, ...]:
     return tuple(None if value == 0xFFFF else value / 100 for value in values)
 
 
+def status(raw: bytes) -> float | None:
+    """Element 45: four bytes of bits, as a number. Raises Unreadable bad_number: the highest bits have no meaning."""
+    if raw == b"\xff" * len(raw):
+        return None
+    value = int.from_bytes(raw, "big")
+    if value >= LARGEST:
+        raise Unreadable("bad_number", f"{raw.hex()[:64]} are no bits of the standard")
+    return float(value)
+
+
 def decimal(text: str) -> float | None:
     """A number of the ASCII encoding; M, or nothing but A or F, is none. Raises Unreadable bad_number."""
     if text == "M" or re.fullmatch("A+|F+", text):
