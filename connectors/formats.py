@@ -28,6 +28,8 @@ from connectors.parking import (
     tdznyun,
     ymzh,
 )
+from connectors.water import chirpstack, ea, hj212, modbus, nwis, sl651, szy206, ttn, usgs
+from schemas.topics import WATER_READINGS
 
 Decoder = Callable[[bytes, SourceContext], Decoded]
 
@@ -49,7 +51,17 @@ DECODERS: dict[str, Decoder] = {
     "tdznyun": tdznyun.decode,
     "lpr": lpr.decode,
     "njytb": njytb.decode,
+    "chirpstack": chirpstack.decode,
+    "ttn": ttn.decode,
+    "ea": ea.decode,
+    "usgs": usgs.decode,
+    "nwis": nwis.decode,
+    "modbus": modbus.decode,
+    "sl651": sl651.decode,
+    "hj212": hj212.decode,
+    "szy206": szy206.decode,
 }
+WATER = ("chirpstack", "ttn", "ea", "usgs", "nwis", "modbus", "sl651", "hj212", "szy206")
 
 ZONES: dict[str, str] = {  # of local times, for the command line, where nobody configured a source
     "hdb": "Asia/Singapore",
@@ -69,8 +81,18 @@ ZONES: dict[str, str] = {  # of local times, for the command line, where nobody 
     "tdznyun": "Asia/Shanghai",
     "lpr": "Asia/Shanghai",
     "njytb": "Asia/Shanghai",
+    "chirpstack": "UTC",
+    "ttn": "UTC",
+    "ea": "Europe/London",
+    "usgs": "UTC",
+    "nwis": "UTC",
+    "modbus": "Asia/Shanghai",
+    "sl651": "Asia/Shanghai",
+    "hj212": "Asia/Shanghai",
+    "szy206": "Asia/Shanghai",
 }
-TOPICS: dict[str, str] = {"njytb": njytb.TOPIC}  # where rows go that are no observations
+# where rows go that are no observations
+TOPICS: dict[str, str] = {"njytb": njytb.TOPIC} | dict.fromkeys(WATER, WATER_READINGS.name)
 
 
 class Verify(Protocol):

@@ -28,12 +28,14 @@ def decode_items(
     fields: Callable[[Item, SourceContext], dict[str, Any]],
     alone: Callable[[Item], Any],
     document: Callable[[bytes], Any] = json_document,
+    make: Callable[[SourceContext, dict[str, Any]], Row] = row_of,
 ) -> Decoded:
     """The one loop of the pull decoders: a document into items, each item into the fields of a row, or a reject.
 
     items   finds them, and Misfits, in a document; raises Unreadable when it has none to find
     fields  reads one; raises Unreadable when it is no row
     alone   the document that has this item alone: the raw of its reject
+    make    the row of the fields; raises Unreadable contract
 
     A payload with more than `rows_limit` items is rejected as a whole, so that nothing is read by half.
     """
@@ -51,7 +53,7 @@ def decode_items(
             rejects.append(reject(source, item.raw, "bad_item", item.detail))
             continue
         try:
-            rows.append(row_of(source, {**fields(item, source), "raw_ref": name}))
+            rows.append(make(source, {**fields(item, source), "raw_ref": name}))
         except Unreadable as error:
             rejects.append(reject(source, alone(item), error.reason, error.detail))
     return Decoded(rows=rows, rejects=rejects)

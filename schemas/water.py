@@ -25,6 +25,7 @@ Element = Literal[
     "rain_1min_mm",
     "rain_5min_mm",  # what fell in the 5 minutes that end at observed_at
     "rain_10min_mm",
+    "rain_15min_mm",
     "rain_30min_mm",
     "rain_1h_mm",
     "rain_2h_mm",

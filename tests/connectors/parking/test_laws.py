@@ -37,6 +37,8 @@ DOCUMENT_OF: dict[str, Callable[[list[Any]], Any]] = {
     "ngsi-v2": lambda lots: lots,
     "freiburg": lambda lots: {"type": "FeatureCollection", "features": lots},
     "karlsruhe": lambda lots: {"type": "FeatureCollection", "features": lots},
+    "ea": lambda lots: {"items": lots},
+    "usgs": lambda lots: {"type": "FeatureCollection", "features": lots},
 }
 PULLED = sorted(DOCUMENT_OF)
 LOTS_OF: dict[str, Callable[[Any], list[Any]]] = {
@@ -51,6 +53,8 @@ LOTS_OF: dict[str, Callable[[Any], list[Any]]] = {
     "ngsi-v2": lambda document: document,
     "freiburg": lambda document: document["features"],
     "karlsruhe": lambda document: document["features"],
+    "ea": lambda document: document["items"],
+    "usgs": lambda document: document["features"],
 }
 
 texts = st.one_of(
