@@ -16,6 +16,7 @@ from schemas.water import StationReading, WaterReadings, columns_of
 
 SCHEMA = "water.readings.v1"
 NAMES = WaterReadings.__struct_fields__
+LATER = ("code",)  # columns that the first records did not have
 
 _encoder = msgspec.json.Encoder()
 _table = msgspec.json.Decoder(WaterReadings)
@@ -40,6 +41,7 @@ def encode_cells(reading: StationReading) -> bytes:
             reading.quality,
             ",".join(reading.flags) or None,
             reading.raw_ref,
+            reading.code,
         )
     )
 
@@ -73,7 +75,7 @@ def _place_by_place(raw: msgspec.Raw) -> tuple[WaterReadings, list[tuple[int, by
     except msgspec.MsgspecError as error:
         raise ColumnsError(str(error)) from error
     known = {name: columns[name] for name in NAMES if name in columns}
-    missing = [name for name in NAMES if name not in known]
+    missing = [name for name in NAMES if name not in known and name not in LATER]
     if missing:
         raise ColumnsError(f"no column {', '.join(missing)}")
     lengths = {len(column) for column in known.values()}

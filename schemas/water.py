@@ -62,6 +62,11 @@ class WaterReadings(msgspec.Struct, frozen=True, kw_only=True):
     quality: list[SourceQuality]
     flags: list[Word | None]  # one word or several joined by commas: clock, backfill, held_by_device, threshold
     raw_ref: list[Word | None]
+    code: list[Word | None] = []  # of element `other`: what it is at its source; a record without the column has none
+
+    def __post_init__(self) -> None:
+        if not self.code and self.station:
+            msgspec.structs.force_setattr(self, "code", [None] * len(self.station))
 
     def __len__(self) -> int:
         return len(self.station)
@@ -140,11 +145,12 @@ def columns_of(readings: Sequence[StationReading]) -> WaterReadings:
         quality=[each.quality for each in readings],
         flags=[",".join(each.flags) or None for each in readings],
         raw_ref=[each.raw_ref for each in readings],
+        code=[each.code for each in readings],
     )
 
 
 def _reading_of(place: tuple[Any, ...]) -> StationReading:
-    source, station, element, observed_at, received_at, value, quality, flags, raw_ref = place
+    source, station, element, observed_at, received_at, value, quality, flags, raw_ref, code = place
     return StationReading(
         source=source,
         station=station,
@@ -155,4 +161,5 @@ def _reading_of(place: tuple[Any, ...]) -> StationReading:
         quality=quality,
         flags=tuple(flags.split(",")) if flags else (),
         raw_ref=raw_ref,
+        code=code,
     )
