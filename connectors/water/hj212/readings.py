@@ -73,14 +73,14 @@ def decoded(message: Message, source: SourceContext) -> Decoded:
             rows.append(_reading(number, message, at, time_flags, source, name))
         except Unreadable as error:
             rejects.append(_alone(number, fields, message, source, error))
-    rejects += [reject(source, message.text, fault.reason, fault.detail) for fault in faults]
+    rejects += [reject(source, message.text[:2_048], fault.reason, fault.detail) for fault in faults]
     if not rows and not rejects:
         return _whole(message, source, "no_values", f"CN={packet.command} without a number")
     return Decoded(rows=rows, rejects=rejects)
 
 
 def _fields(message: Message) -> tuple[dict[str, str], list[Unreadable]]:
-    """All of a message, whatever separates them, and those that contradict: one name, two values."""
+    """All of a message, whatever separates them, but for names that stand twice with two values: neither is believed."""
     fields: dict[str, str] = {}
     twice: set[str] = set()
     for parameters in message.parameters:
@@ -89,8 +89,8 @@ def _fields(message: Message) -> tuple[dict[str, str], list[Unreadable]]:
             name, value = name.strip(), value.strip()
             if equals and fields.setdefault(name, value) != value:
                 twice.add(name)
-    first = sorted(twice)[:5]
-    return fields, [Unreadable("contradiction", f"{', '.join(first)[:200]} stands twice")] if twice else []
+    told = {name: value for name, value in fields.items() if name not in twice}
+    return told, [Unreadable("contradiction", f"{name[:64]} stands twice") for name in sorted(twice)]
 
 
 def _numbers(fields: dict[str, str]) -> list[_Number]:

@@ -141,7 +141,9 @@ class _Rows:
         digits = group.observed or self._report.sent[:10]
         observed = clock.instant(digits, self._source.zone)
         wrong = self._is_clock_wrong or clock.is_wrong(observed, self._source.received_at)
-        if wrong or observed is None or self._sent is None:
+        if wrong or observed is None:
+            if self._frame.function == PERIOD:  # it can be of any time
+                raise Unreadable("bad_time", f"{digits} of a clock that is wrong")
             observed = self._source.received_at
         if item.spacing is None:
             if len(item.values) > 1:

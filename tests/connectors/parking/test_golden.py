@@ -15,6 +15,7 @@ trusted.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -29,6 +30,7 @@ from schemas.settings import Source
 
 PAYLOADS = Path(__file__).parents[2] / "payloads"
 CASES = sorted(str(folder.parent.relative_to(PAYLOADS)) for folder in PAYLOADS.glob("*/*/source.toml"))
+FRAMED = ("sl651", "hj212", "szy206")  # a payload of frames: raw_ref is the frame's, checked where they are tested
 NEEDED = ("normal", "zero", "missing", "garbage", "hostile")
 
 
@@ -54,7 +56,8 @@ def decoded(case: str) -> dict[str, list[dict[str, Any]]]:
         fields = msgspec.json.decode(msgspec.json.encode(row))
         assert fields.pop("source") == context.source
         assert msgspec.convert(fields.pop("received_at"), type(context.received_at)) == context.received_at
-        assert fields.pop("raw_ref") == raw_ref(payload)
+        name = fields.pop("raw_ref")
+        assert re.fullmatch("[0-9a-f]{16}", name) if case.split("/")[0] in FRAMED else name == raw_ref(payload)
         rows.append(fields)
     rejects: list[dict[str, Any]] = [msgspec.to_builtins(reject) for reject in result.rejects]
     return {"rows": rows, "rejects": rejects}
