@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.decoding import Decoded, SourceContext, Unreadable, shown
 from connectors.items import Misfit, decode_items
-from connectors.water.readings import FACTORS, UNKNOWN_ELEMENT, observed_at, reading_of, scaled, words
+from connectors.water.readings import FACTORS, observed_at, reading_of, scaled
 from schemas.water import Element
 
 _MEASURE = re.compile(
@@ -50,14 +50,13 @@ def _fields(item: dict[str, Any], source: SourceContext) -> dict[str, Any]:
     measure = _measure(item.get("measure"))
     element, factor = _element(measure)
     value = scaled(_said(item.get("value")), "value", factor)
-    unknown = element is None
     return {
-        "station": _station(measure, unknown),
+        "station": measure["station"] if element is None else _station(measure),
         "element": element or "other",
+        "code": "-".join(list(measure.values())[1:]) if element is None else None,
         "observed_at": observed_at(item.get("dateTime"), source),
         "value": value,
         "quality": "missing" if value is None else "unknown",
-        "flags": words(UNKNOWN_ELEMENT if unknown else None),
     }
 
 
@@ -87,13 +86,11 @@ def _element(measure: dict[str, str]) -> tuple[Element | None, Decimal]:
     return None, Decimal(1)
 
 
-def _station(measure: dict[str, str], unknown: bool) -> str:
-    parts = [measure["station"], *([measure["parameter"]] if unknown else [])]
-    interval_is_said = measure["parameter"] == "rainfall" and not unknown
-    for name, usual in _USUAL.items():
-        if (measure[name] not in usual or unknown) and not (name == "interval" and interval_is_said):
-            parts.append(measure[name])
-    return "/".join(parts)
+def _station(measure: dict[str, str]) -> str:
+    """The station, and behind it what is not usual of this measure."""
+    is_said = measure["parameter"] == "rainfall"  # the interval, by the element
+    odd = [measure[name] for name, usual in _USUAL.items() if measure[name] not in usual]
+    return "/".join([measure["station"], *(word for word in odd if not (is_said and word == measure["interval"]))])
 
 
 def _said(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Which reading do these fields make? What all water decoders share: the row, its time, its number in our units.
 
-A quantity that has no word of ours is element `other` with the flag `unknown_element`, as it came and in its own unit;
-its station is told from its neighbours by the source's own word for it, so that two such series are never one.
+A quantity that has no word of ours is element `other` as it came and in its own unit; `code` is the source's word for
+it and part of its series.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from schemas import batch, water
 from schemas.fields import EARLIEST
 from schemas.water import StationReading
 
-UNKNOWN_ELEMENT = "unknown_element"
 FOOT_M = Decimal("0.3048")
 INCH_MM = Decimal("25.4")
 LARGEST = Decimal(10**9)
@@ -36,7 +35,7 @@ def reading_of(source: SourceContext, fields: dict[str, Any]) -> StationReading:
     fields = {"source": source.source, "received_at": source.received_at, **fields}
     try:
         row = msgspec.convert(fields, StationReading)
-        plain = all(map(str.isprintable, (row.station, *row.flags)))
+        plain = all(map(str.isprintable, (row.station, row.code or "", *row.flags)))
         water.check(row) if plain else batch.check(row)
     except (ValueError, TypeError, RecursionError) as error:
         raise Unreadable("contract", str(error)) from error

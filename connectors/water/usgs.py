@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.decoding import Decoded, SourceContext, Unreadable, shown
 from connectors.items import Misfit, array, decode_items
-from connectors.water.readings import FACTORS, UNKNOWN_ELEMENT, observed_at, reading_of, scaled, words
+from connectors.water.readings import FACTORS, observed_at, reading_of, scaled, words
 from connectors.words import ident
 from schemas.water import Element, SourceQuality
 
@@ -86,11 +86,12 @@ def measured(
     if known is None:
         number = None if is_missing else raw
         return {
-            "station": f"{station}/{code}",
+            "station": station,
             "element": "other",
+            "code": code,
             "value": number,
             "quality": "missing" if is_missing else quality,
-            "flags": words(UNKNOWN_ELEMENT, *flags),
+            "flags": flags,
         }
     element, usual_unit = known
     unit = usual_unit if unit is None else unit

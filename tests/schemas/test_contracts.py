@@ -135,6 +135,7 @@ readings = st.builds(
     quality=st.sampled_from(["good", "missing", "unknown"]),
     flags=st.lists(st.sampled_from(["clock", "backfill", "threshold"]), max_size=3).map(tuple),
     raw_ref=st.none() | st.just("0123456789abcdef"),
+    code=st.none() | st.just("F7"),
 )  # fmt: skip
 
 
