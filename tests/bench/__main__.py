@@ -73,8 +73,8 @@ def main(
         Console(width=None if sys.stdout.isatty() else 160).print(table(measured))
     if machine["load_before"] > machine["cores"] / 2:
         Console(stderr=True).print(
-            f"The machine was busy before (load {machine['load_before']:.1f}): worker, backend and broker share the cores"
-            " with others, raw COPY needs one. The ratios are worse than they are."
+            f"The machine was busy before (load {machine['load_before']:.1f}). Worker and backend need two cores,"
+            " raw COPY one: the first ratio comes out worse than it is."
         )
     raise typer.Exit(1 if failed else 0)
 

@@ -19,7 +19,7 @@ from psycopg import sql
 from deploy.local import database as server
 from deploy.local.topics import fresh_topics
 from schemas.settings import Settings
-from schemas.topics import PARKING_OBSERVATIONS
+from schemas.topics import BY_NAME, PARKING_OBSERVATIONS
 from sql.connect import Connection, connect
 from sql.migrate import migrate
 from tests.bench.load import Part, key_of
@@ -91,7 +91,7 @@ def new_log(bench: Bench, parts: Iterable[Part], topic: str = TOPIC) -> list[lis
 
 
 def produce(settings: Settings, parts: Iterable[Part], topic: str = TOPIC) -> list[list[int]]:
-    sizes: list[list[int]] = [[] for _ in range(PARKING_OBSERVATIONS.partitions)]
+    sizes: list[list[int]] = [[] for _ in range(BY_NAME[topic].partitions)]
     failed: list[BaseException] = []
     producer = KafkaProducer(
         bootstrap_servers=settings.bootstrap,
