@@ -15,6 +15,7 @@ import msgspec
 
 from schemas.parking import Mode, Observation, SourceStatus, TimeBasis
 from streams.parking.availability import Clamped
+from streams.parking.fold import identity
 
 Key = tuple[str, str, str]
 
@@ -64,8 +65,11 @@ def about(row: Observation) -> datetime:
 
 
 def rank(row: Observation) -> tuple[int, datetime, int, bytes]:
-    """Of all that is said about one time the greatest rank is believed."""
-    return (row.kind != "observe", row.received_at, row.kind == "void", msgspec.json.encode(row))
+    """Of all that is said about one time the greatest rank is believed; of equals, by their values alone.
+
+    Not by the whole row: one that was stored has not all its fields when it is read again.
+    """
+    return (row.kind != "observe", row.received_at, row.kind == "void", msgspec.json.encode(identity(row)))
 
 
 def latest_of(said: Iterable[tuple[Observation, Clamped]]) -> Latest | None:

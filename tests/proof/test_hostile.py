@@ -23,7 +23,7 @@ pytestmark = pytest.mark.stack
 BODY_LIMITS = {"push_body_timeout_s": 2.0, "push_head_timeout_s": 2.0, "total_timeout_s": 5.0}
 ROUNDS = 3  # how often each bad source is asked at least
 FLAT_KB = 48 * 1024  # what remains of it all
-PEAK_KB = 320 * 1024  # what it may cost meanwhile: a payload at its limit of 128 MB, and its copy
+PEAK_KB = 128 * 1024  # what it may cost meanwhile: a few bodies at their limit of 32 MB
 _STORED = """
 select o.observed_at, o.free from parking_series as s join parking_observation as o using (series_id)
 where s.source = %s
