@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import psycopg
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -178,9 +179,10 @@ def _print(result: MinuteResult, zone: ZoneInfo, as_json: bool) -> None:
         sys.stdout.buffer.flush()
         return
     minute = result.lots[0].minute.astimezone(zone).isoformat() if result.lots else "no lots"
-    table = Table(title=minute, title_justify="left")
+    table = Table(title=minute, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("lot", "status", "available", "capacity", "freshness", "observed", "trend", "reason", "flags"):
-        table.add_column(heading, justify="right" if heading in ("available", "capacity") else "left")
+        whole = heading in ("lot", "status", "available")  # what a narrow terminal must not cut
+        table.add_column(heading, justify="right" if heading in ("available", "capacity") else "left", no_wrap=whole)
     for lot in result.lots:
         observed = "" if lot.observed_at is None else f"{lot.observed_at.astimezone(zone):%m-%d %H:%M:%S}"
         table.add_row(

@@ -85,9 +85,20 @@ def _sorted_out(arguments: list[str]) -> tuple[str, list[str], list[str], list[s
             replaying.append(word)
             if not equals and name in WITH_VALUE:
                 replaying.append(next(rest, ""))
+    at = _value_of("--at", replaying)
+    if at and not _value_of("--received-at", decoding):
+        decoding += ["--received-at", at]  # a recording that does not say when it was received was so by then
     if not words or bool(words[1:]) != bool(form):
         raise StackError("say what to replay: ./citysense replay parking FILE... --format FORMAT [--at TIME] [--json]")
     return words[0], words[1:], [form, *decoding], replaying
+
+
+def _value_of(option: str, arguments: list[str]) -> str:
+    for index, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name == option:
+            return value if equals else "".join(arguments[index + 1 : index + 2])
+    return ""
 
 
 def register(context: typer.Context) -> None:

@@ -86,9 +86,9 @@ def test_replay_gives_each_half_its_options() -> None:
     words += ["--registers", "r"]
     domain, files, decoding, replaying = _sorted_out(words)
     assert (domain, files) == ("parking", ["a.json", "b.json"])
-    assert decoding == ["hdb", "--source", "s.toml"]
+    assert decoding == ["hdb", "--source", "s.toml", "--received-at", "08:00Z"]
     assert replaying == ["--at", "08:00Z", "--json", "--registers", "r"]
-    assert _sorted_out(["parking", "a", "--format=lta", "--at=x"])[2:] == (["lta"], ["--at=x"])
+    assert _sorted_out(["parking", "a", "--format=lta", "--at=x"])[2:] == (["lta", "--received-at", "x"], ["--at=x"])
 
 
 def test_replay_without_a_format_says_how() -> None:
