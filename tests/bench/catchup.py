@@ -24,7 +24,14 @@ from schemas.batch import SCHEMA_OF, encode
 from schemas.parking import Observation
 from schemas.settings import Settings
 from schemas.source import Health, Tick
-from schemas.topics import PARKING_OBSERVATIONS, SOURCES_HEALTH, TOPICS, partition_of, series_key
+from schemas.topics import (
+    PARKING_OBSERVATIONS,
+    REGISTERS_CHANGES,
+    REJECTS,
+    SOURCES_HEALTH,
+    partition_of,
+    series_key,
+)
 from sql.connect import connect
 from streams.positions import log_states
 from streams.sweep_minutes import Minutes
@@ -38,6 +45,7 @@ MINUTES = 60
 TARGET_S = 30.0
 STEPS = 4
 TICK_S, HEALTH_S = 5, 15
+TOPICS = (PARKING_OBSERVATIONS, REGISTERS_CHANGES, SOURCES_HEALTH, REJECTS)  # what a connector of parking ticks
 _MINUTES = "select count(*) from parking_minute_run where minute > {} and minute <= {} and revision = 1"
 
 
