@@ -31,9 +31,11 @@ class Ports(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     feed: Port = 8080
     push: Port = 8090
     demo: Port = 8100
+    ops: Port = 8110
     worker_metrics: Port = 8120
     sweeps_metrics: Port = 8121
     connectors_metrics: Port = 8122
+    webhooks_metrics: Port = 8123
 
 
 class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,6 +94,16 @@ class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     push_body_timeout_s: Positive = 15.0
     push_confirm_timeout_s: Positive = 5.0  # without Kafka's confirmation for so long a push is answered 503
     push_rejects_per_minute: int = 60  # of one source, of what has no valid signature; the rest is only counted
+    station_connections: Annotated[int, msgspec.Meta(ge=1)] = 4096  # of one server; a stranger makes room for the next
+    station_first_frame_s: Positive = 30.0  # so long a connection may be without a frame that is believed
+    station_idle_s: Positive = 660.0  # without a byte: longer than the 10 minutes that ESC keeps a station online
+    station_packet_s: Positive = 15.0  # a message of many packets that stands still for so long is asked for the rest
+    station_total_s: Positive = 86_400.0  # of one connection; an honest station comes back
+    station_unanswered: Annotated[int, msgspec.Meta(ge=1)] = 16  # messages of a connection that wait for Kafka
+    station_noise_bytes: Annotated[int, msgspec.Meta(ge=64)] = 65_536  # between two frames that are believed
+    station_answer_s: Positive = 60.0  # so long a question waits for its answer
+    register_refresh_s: Positive = 30.0
+    messages_under_way: Annotated[int, msgspec.Meta(ge=1)] = 4096  # of a source over TCP or MQTT that wait for Kafka
     spool_dir: str = ""  # empty: beside the state of the local stack
     spool_limit_bytes: int = 512 * 1024 * 1024
     stop_timeout_s: Positive = 10.0
@@ -170,15 +182,28 @@ class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     dumps_kept: Annotated[int, msgspec.Meta(ge=2)] = 14  # files; the oldest go first
 
 
+class Webhooks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    sender: str = "citysense.luohu.example"  # in CAP: who says it, unique in the world
+    heartbeat: bool = True  # every minute, to each endpoint that wants it
+
+
+class Ops(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    bind: str = "127.0.0.1"
+    public_url: str = ""  # where an authority acknowledges; empty: this machine's own address
+
+
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One feed of one supplier: transport x decoder x topic. README says what each field does."""
 
     name: Name
     decoder: Name
-    transport: Literal["http_poll", "http_push"]
+    transport: Literal["http_poll", "http_push", "tcp", "mqtt", "modbus"]
     enabled: bool = True
     topic: str = "parking.observations"
-    url: str = ""
+    url: str = ""  # mqtt://host:1883, mqtts://host:8883, modbus://host:502 for those transports
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0  # tcp: where stations connect
+    topics: tuple[str, ...] = ()  # mqtt: what is subscribed to
+    username: str = ""  # mqtt: its password is the secret
     params: dict[str, str] = {}
     headers: dict[str, str] = {}
     cadence_s: Positive = 60.0

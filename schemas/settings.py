@@ -14,6 +14,7 @@ from schemas.sections import (
     District,
     Feed,
     Kafka,
+    Ops,
     Parking,
     Ports,
     Publisher,
@@ -21,6 +22,7 @@ from schemas.sections import (
     Source,
     Stack,
     Sweeps,
+    Webhooks,
     Worker,
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "District",
     "Feed",
     "Kafka",
+    "Ops",
     "Parking",
     "Ports",
     "Publisher",
@@ -40,6 +43,7 @@ __all__ = [
     "Source",
     "Stack",
     "Sweeps",
+    "Webhooks",
     "Worker",
     "parse",
 ]
@@ -63,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sweeps: Sweeps = Sweeps()
     retention: Retention = Retention()
     feed: Feed = Feed()
+    webhooks: Webhooks = Webhooks()
+    ops: Ops = Ops()
     sources: tuple[Source, ...] = ()
     instance: str = "main"
     environ: dict[str, str] = {}

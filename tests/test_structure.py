@@ -52,7 +52,8 @@ def core() -> list[Path]:
         if not path.stem.endswith("store") and path.stem not in ("observations",)
     ]
     views = [ROOT / "dashboards/feed/snapshot.py", *modules("dashboards/feed/views")]
-    pure = [ROOT / "connectors" / f"{name}.py" for name in ("decoding", "numbers", "times")]
+    pure = [ROOT / "connectors" / f"{name}.py" for name in ("decoding", "numbers", "times", "transports/addresses")]
+    pure += [ROOT / "connectors/webhooks" / f"{name}.py" for name in ("cap", "message", "schedule")]
     return [*decoders, *domains, *views, *pure, *modules("schemas")]
 
 

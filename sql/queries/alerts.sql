@@ -3,15 +3,16 @@
 select alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail
 from alert where domain = :domain and kind = any(:kinds) and ended_at is null order by alert_id;
 
--- name: put_alert(alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail)!
--- The state of an alert after a change. One that begins again under the id it had goes on with the next revision.
+-- name: put_alert(alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail)$
+-- The state of an alert after a change; its revision now. One that begins again under the id it had goes on with the next.
 insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
     sentence_en, detail)
 values (:alert_id, :domain, :kind, :subject, :level, :certainty, :raised_at, :ended_at, :revision, :sentence_zh,
     :sentence_en, :detail)
 on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
     ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
-    sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail;
+    sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail
+returning revision;
 
 -- name: add_event(alert_id, at, change, level, detail)!
 -- The change itself, under the revision that the alert has now.

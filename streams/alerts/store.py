@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from sql.connect import Connection
 from sql.named import named
 from streams.alerts.episodes import Alert, Change, Subject
+from streams.alerts.outbox_store import queue
 
 _SQL = named("alerts")
 
@@ -35,10 +36,12 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes in the order of their ids, which is the order of locks. Promise: once, in the caller's transaction.
 
     An alert that begins again from the same founding is the same alert: it is opened anew under its next revision.
+    Each change is queued for every endpoint that it concerns, in the same transaction.
     """
+    written = []
     for change in changes:
         alert = change.alert
-        _SQL.put_alert(
+        revision = _SQL.put_alert(
             connection,
             alert_id=alert.alert_id,
             domain=alert.subject.domain,
@@ -61,3 +64,5 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
             level=alert.level,
             detail=Jsonb(alert.detail),
         )
+        written.append((change, revision))
+    queue(connection, written)

@@ -12,7 +12,13 @@ from sql.named import QUERIES
 from tests.conftest import Database
 
 pytestmark = pytest.mark.stack
-READER = {"feed": "feed", "registers": "owner"}  # the others are of streams
+READER = {
+    "feed": "feed",
+    "registers": "owner",
+    "webhooks": "connectors",
+    "endpoints": "owner",
+    "ops": "ops",
+}  # the others are of streams
 _NAME = re.compile(r"^-- name: (\w+)", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w'\"]):(\w+)")
 
