@@ -1,0 +1,89 @@
+"""What goes into a fold of water and what comes out of it: columns of readings, and what changed beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from schemas.water import SourceQuality
+from streams.water.qartod import Bools, Flags, Floats, Ints
+from streams.water.quality import DEVICE_WORDS, OF_SOURCE
+from streams.water.revisions import AlertChange
+
+
+class Columns(msgspec.Struct):
+    """Readings of known series, in the order of the log."""
+
+    slot: npt.NDArray[np.int64]
+    at: Ints
+    received: Ints
+    value: Floats  # as the station said it; nan: it says that it has none
+    stated: Flags  # what the source says of it, in QARTOD's numbers; unknown counts as good
+    device: Bools  # the device doubts itself
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+class Requalified(msgspec.Struct, frozen=True):
+    """A stored reading has another flag now: the one after it has come, or one before it."""
+
+    slot: int
+    at: int
+    flag: int
+    tests: int
+
+
+class Folded(msgspec.Struct):
+    """What a take of readings gave: columns in the order of the take, and what changed beside them."""
+
+    flag: Flags
+    tests: npt.NDArray[np.uint8]
+    judged: Floats  # the value as it is judged: a distance as a level
+    late: Bools  # not newer than the newest of its series: it may be in the database already
+    repeat: Bools  # says again what was said: changes nothing
+    too_late: int = 0  # older than what may still change
+    slow: int = 0
+    requalified: list[Requalified] = msgspec.field(default_factory=list)
+    changes: list[AlertChange] = msgspec.field(default_factory=list)
+    changed_slots: set[int] = msgspec.field(default_factory=set)  # their `kept` may be another
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One reading of a known series, for those who have them one by one."""
+
+    slot: int
+    at: int
+    received: int
+    value: float | None
+    stated: int = 1
+    device: bool = False
+
+
+def columns_of(readings: Sequence[Reading]) -> Columns:
+    return Columns(
+        slot=np.array([each.slot for each in readings], np.int64),
+        at=np.array([each.at for each in readings], np.int64),
+        received=np.array([each.received for each in readings], np.int64),
+        value=np.array([np.nan if each.value is None else each.value for each in readings], np.float64),
+        stated=np.array([each.stated for each in readings], np.uint8),
+        device=np.array([each.device for each in readings], np.bool_),
+    )
+
+
+def micros_of(instants: Sequence[datetime]) -> Ints:
+    """Instants as whole microseconds, as fast as a list of them can be read."""
+    return np.rint(np.array([each.timestamp() for each in instants], np.float64) * 1e6).astype(np.int64)
+
+
+def stated_of(qualities: Sequence[SourceQuality]) -> Flags:
+    return np.array([OF_SOURCE[each] for each in qualities], np.uint8)
+
+
+def doubted(flags: Sequence[str | None]) -> Bools:
+    """Whether a reading's own flags say that the device doubts itself."""
+    return np.array([each is not None and not DEVICE_WORDS.isdisjoint(each.split(",")) for each in flags], np.bool_)

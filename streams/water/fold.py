@@ -1,0 +1,138 @@
+"""What do these readings change? Quality of each, and the revisions of alerts, for columns of many series at once.
+
+The fast road takes whole columns: readings that are good, newer than their series, in range, without a jump and far
+from every threshold, of series that are at rest. The slow road takes the others one by one, in the order in which they
+came. What is late is told again (retell.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.water.columns import Columns, Folded
+from streams.water.danger import REST
+from streams.water.qartod import GOOD, Bools
+from streams.water.quality import NOISES, RATE_OF_CHANGE, intrinsic
+from streams.water.quiet import append_quiet, flat_one
+from streams.water.retell import insert, requalified, retract, tell
+from streams.water.rules import period_at
+from streams.water.series import SeriesTable
+from streams.water.track import FLAG_MASK, Track, run
+
+
+def fold(table: SeriesTable, columns: Columns) -> Folded:
+    """Apply readings to the table, in place, and say what they changed."""
+    slot, at = columns.slot, columns.at
+    judged = columns.value * table.scale[slot] + table.offset[slot]
+    known_period = (at >= table.begins[slot]) & (at < table.ends[slot])
+    low, high = table.low[slot], table.high[slot]
+    if not known_period.all():
+        for place in np.flatnonzero(~known_period).tolist():
+            period = period_at(table.rules[slot[place]], int(at[place]))
+            judged[place] = columns.value[place] * period.scale + period.offset
+            low[place], high[place] = period.low, period.high
+    flag, tests = intrinsic(judged, columns.stated, columns.device, at, columns.received, low, high)
+    folded = Folded(flag, tests, judged, at <= table.newest_at[slot], np.zeros(len(slot), np.bool_))
+    np.maximum.at(table.heard_at, slot, columns.received)
+    good = flag == GOOD
+    if not good.all():
+        bad = ~good
+        np.maximum.at(table.suspect_at, slot[bad], at[bad])
+    _fold_good(table, columns, folded, good & known_period, good)
+    return folded
+
+
+def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bools, good: Bools) -> None:
+    order = np.argsort(columns.slot, kind="stable")
+    slot, at, value = columns.slot[order], columns.at[order], folded.judged[order]
+    is_first = np.empty(len(slot), np.bool_)
+    if not len(slot):
+        return
+    is_first[0] = True
+    np.not_equal(slot[1:], slot[:-1], out=is_first[1:])
+    before_at, before_value = np.empty_like(at), np.empty_like(value)
+    before_at[1:], before_value[1:] = at[:-1], value[:-1]
+    begins = np.flatnonzero(is_first)
+    group = slot[begins]
+    before_at[begins], before_value[begins] = table.last_at[group], table.last_value[group]
+    span = at - before_at
+    with np.errstate(invalid="ignore"):
+        reach = np.maximum(table.rate[slot] * span, NOISES * table.noise[slot])
+        is_quiet = (
+            quiet[order]
+            & table.resting[slot]
+            & (span > 0)
+            & (value >= table.quiet_low[slot])
+            & (value <= table.quiet_high[slot])
+            & (np.abs(value - before_value) <= reach)
+        )
+    loud = np.logical_or.reduceat(~is_quiet, begins)
+    counts = np.diff(begins, append=len(slot))
+    taken = np.repeat(~loud, counts)
+    if loud.all():
+        taken = np.zeros(len(slot), np.bool_)
+    else:
+        append_quiet(table, columns, folded, order, slot, at, value, before_value, begins, counts, ~loud)
+    if loud.any():
+        places = np.sort(order[~taken])
+        folded.slow = len(places)
+        for place in places.tolist():
+            _slow(table, columns, folded, place, bool(good[place]))
+
+
+def _slow(table: SeriesTable, columns: Columns, folded: Folded, place: int, is_good: bool) -> None:
+    slot, at = int(columns.slot[place]), int(columns.at[place])
+    received, value = int(columns.received[place]), float(folded.judged[place])
+    last_at = int(table.last_at[slot])
+    folded.late[place] = at <= table.newest_at[slot]
+    table.newest_at[slot] = max(int(table.newest_at[slot]), at)
+    if not is_good:
+        if at <= last_at and at > table.ring.floor_at[slot]:
+            retract(table, folded, slot, at, received, int(folded.flag[place]))
+        return
+    if at > last_at:
+        _append(table, folded, place, slot, at, value, received)
+    elif at <= table.ring.floor_at[slot]:
+        folded.too_late += 1
+    else:
+        insert(table, folded, place, slot, at, value, received)
+    table.set_quiet(slot, period_at(table.rules[slot], int(table.last_at[slot])))
+
+
+def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, received: int) -> None:
+    """The next sample of a series that is not quiet."""
+    ring, rules = table.ring, table.rules[slot]
+    track = table.track_before_next(slot)
+    told = run(track, rules, (at,), (value,))
+    table.room(slot, 1)
+    end = int(ring.start[slot] + ring.length[slot])
+    ring.at[end], ring.value[end], ring.received[end], ring.mark[end] = at, value, received, told.marks[0]
+    ring.length[slot] += 1
+    if told.held is not None and ring.length[slot] > 1:
+        ring.mark[end - 1] = told.held
+        folded.requalified.append(requalified(slot, int(ring.at[end - 1]), told.held))
+    flag = told.marks[0] & FLAG_MASK
+    folded.flag[place] = flag
+    if flag != GOOD:
+        folded.tests[place] |= RATE_OF_CHANGE
+    if at >= table.ends[slot] or at < table.begins[slot]:
+        table.use_period(slot, period_at(rules, at))
+    before = float(table.last_value[slot])
+    table.last_at[slot], table.last_value[slot] = at, value
+    table.base_low[slot] = np.fmin(table.base_low[slot], value)
+    if flag == GOOD:
+        table.good_at[slot] = at
+        flat_one(table, folded, place, slot, at, value, before)
+    table.remember(slot, told.track)
+    if told.ended or _has_news(track, told.track):
+        open_before = [each for each in table.told.get(slot, ()) if each.episode.ended_at is None]
+        tell(table, folded, slot, told.track, told.ended, received, end, open_before)
+    elif not told.track.is_resting or not track.is_resting:
+        folded.changed_slots.add(slot)
+
+
+def _has_news(before: Track, after: Track) -> bool:
+    """An episode began or is another."""
+    return after.dangers is not before.dangers and any(
+        danger.episode is not before.dangers.get(hazard, REST).episode for hazard, danger in after.dangers.items()
+    )

@@ -1,0 +1,96 @@
+"""What becomes of readings of which nothing is to be said but that they came? And which lines stand still?"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from streams.water.columns import Columns, Folded
+from streams.water.qartod import GOOD, SUSPECT, Bools, Floats, Ints
+from streams.water.quality import FLAT_LINE, NOISES
+from streams.water.series import SeriesTable
+from streams.water.track import RESTING
+
+Places = npt.NDArray[np.int64]
+
+
+def append_quiet(
+    table: SeriesTable,
+    columns: Columns,
+    folded: Folded,
+    order: Places,
+    slot: Places,
+    at: Ints,
+    value: Floats,
+    before_value: Floats,
+    begins: Places,
+    counts: Places,
+    is_quiet: Bools,
+) -> None:
+    """The fast road: every reading of these series is quiet."""
+    begins, counts = begins[is_quiet], counts[is_quiet]
+    group = slot[begins]
+    ring = table.ring
+    for full in group[ring.length[group] + counts > ring.capacity[group]].tolist():
+        table.room(full, int(counts[group == full][0]))
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = np.repeat(begins, counts) + within
+    target = np.repeat(ring.start[group] + ring.length[group], counts) + within
+    ats, values = at[rows], value[rows]
+    ring.at[target], ring.value[target] = ats, values
+    ring.received[target] = columns.received[order[rows]]
+    ring.mark[target] = GOOD | RESTING
+    ring.length[group] += counts
+    last = begins + counts - 1
+    table.last_at[group] = table.good_at[group] = at[last]
+    table.newest_at[group] = np.maximum(table.newest_at[group], at[last])
+    table.last_value[group] = value[last]
+    table.base_low[group] = np.fmin(table.base_low[group], np.minimum.reduceat(values, np.cumsum(counts) - counts))
+    flat(table, folded, order[rows], slot[rows], ats, values, before_value[rows], begins, counts, group)
+
+
+def flat(
+    table: SeriesTable,
+    folded: Folded,
+    places: Places,
+    slot: Places,
+    at: Ints,
+    value: Floats,
+    before: Floats,
+    begins: Places,
+    counts: Places,
+    group: Places,
+) -> None:
+    """Since when does each line stand still, which of them should not, and whose movement speaks for its neighbours?"""
+    moved = value != before
+    since = table.flat_since[slot]
+    if moved.any():
+        firsts = np.repeat(np.cumsum(counts) - counts, counts)
+        newest = np.maximum.accumulate(np.where(moved, np.arange(len(moved)), -1))
+        has_moved = newest >= firsts
+        since = np.where(has_moved, at[np.maximum(newest, 0)], since)
+        if table.neighbours:
+            noise = table.noise[slot]
+            rows = moved & (noise > 0) & (np.abs(value - table.anchor[slot]) > NOISES * noise)
+            rows |= moved & np.isnan(table.anchor[slot])
+            table.anchor[slot[rows]] = value[rows]
+            for place in np.flatnonzero(rows).tolist():
+                near = table.neighbours.get(int(slot[place]))
+                if near is not None:
+                    table.moved_at[near] = np.maximum(table.moved_at[near], at[place])
+        last = np.cumsum(counts) - 1
+        changed = has_moved[last]
+        table.flat_since[group[changed]] = since[last[changed]]
+    stuck = (at - since >= table.flat_line[slot]) & (table.moved_at[slot] > since) & ~table.is_counter[slot]
+    if stuck.any():
+        folded.flag[places[stuck]] = SUSPECT
+        folded.tests[places[stuck]] |= FLAT_LINE
+        np.maximum.at(table.suspect_at, slot[stuck], at[stuck])
+
+
+def flat_one(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, before: float) -> None:
+    one = np.array([slot])
+    flat(
+        table, folded, np.array([place]), one, np.array([at]), np.array([value]), np.array([before]),
+        np.array([0]), np.array([1]), one,
+    )  # fmt: skip

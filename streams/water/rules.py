@@ -1,0 +1,239 @@
+"""By what is a series judged at a time? The dated register as flat rules, one set for each period without a change.
+
+Times are whole microseconds since 1970 (UTC): the only time that the folds of water know.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from schemas.water_registers import LEVELS, SensorHeight, Station, Threshold, WaterRegister
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 3600 * SECOND
+ALWAYS: Final = -(1 << 62)
+NEVER: Final = 1 << 62
+
+FRESH_MIN_RIVER: Final = 60  # older data raise no immediate alert (water.md 2.4)
+FRESH_MIN: Final = 15
+CLOCK_AHEAD: Final = 5 * MINUTE  # a reading from further in the future has a wrong clock
+RAIN_SUM_PREFIX: Final = "rain_sum_"  # thresholds on rain_sum_3h_mm are judged on sums over the gauge's own counts
+
+SeriesKey = tuple[str, str, str]  # source, station, element
+
+
+class LevelRule(msgspec.Struct, frozen=True):
+    """One level of one hazard."""
+
+    level: int  # 1 blue .. 4 red
+    on: float
+    off: float
+    confirm: int
+    confirm_max: int
+    hold: int
+    source: str
+    version: int
+
+
+class HazardRules(msgspec.Struct, frozen=True):
+    hazard: str
+    levels: tuple[LevelRule, ...]  # from the lowest
+    lowest_on: float
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Rules of a series in [begins, ends). The judged value is scale * reading + offset."""
+
+    begins: int = ALWAYS
+    ends: int = NEVER
+    scale: float = 1.0
+    offset: float = 0.0
+    low: float = float("-inf")
+    high: float = float("inf")
+    rate: float = float("inf")  # of the value in a microsecond
+    noise: float = 0.0
+    hazards: tuple[HazardRules, ...] = ()
+
+
+class SeriesRules(msgspec.Struct, frozen=True):
+    station_id: str
+    element: str  # what is judged: distance_m is judged as the level that it means
+    kind: str = "river"
+    name_zh: str = ""
+    name_en: str = ""
+    periods: tuple[Period, ...] = (Period(),)
+    fresh_for: int = FRESH_MIN_RIVER * MINUTE
+    flat_line: int = 60 * MINUTE
+    cadence: int = 300 * SECOND
+    rain: tuple[RainRule, ...] = ()  # of a gauge: its sums are judged, never its count
+
+
+class RainRule(msgspec.Struct, frozen=True):
+    """A colour of a sum over so many hours."""
+
+    hours: int
+    rule: LevelRule
+
+
+def micros(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(at: int) -> datetime:
+    return EPOCH + timedelta(microseconds=at)
+
+
+def period_at(rules: SeriesRules, at: int) -> Period:
+    periods = rules.periods
+    if len(periods) == 1:
+        return periods[0]
+    return periods[max(bisect_right(periods, at, key=lambda period: period.begins) - 1, 0)]
+
+
+def level_rule(threshold: Threshold) -> LevelRule:
+    return LevelRule(
+        level=LEVELS.index(threshold.level) + 1,
+        on=threshold.on,
+        off=threshold.off,
+        confirm=threshold.confirm,
+        confirm_max=NEVER if threshold.confirm_max_s >= 1e9 else round(threshold.confirm_max_s * SECOND),
+        hold=round(threshold.hold_min * MINUTE),
+        source=threshold.source,
+        version=threshold.version,
+    )
+
+
+def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
+    """The rules of every series that is judged, found by what its readings carry.
+
+    A station that reports distances is judged by them as levels; a raw series that no threshold or range names has no
+    rules and is only stored.
+    """
+    versions: dict[str, list[Station]] = {}
+    for station in register.stations:
+        versions.setdefault(station.station_id, []).append(station)
+    thresholds: dict[str, list[Threshold]] = {}
+    for threshold in register.thresholds:
+        thresholds.setdefault(threshold.station_id, []).append(threshold)
+    heights: dict[str, list[SensorHeight]] = {}
+    for height in register.heights:
+        heights.setdefault(height.station_id, []).append(height)
+    found: dict[SeriesKey, SeriesRules] = {}
+    for station_id, dated in versions.items():
+        dated.sort(key=lambda station: (station.valid_from, station.version))
+        own = thresholds.get(station_id, [])
+        newest = dated[-1]
+        elements = {newest.element} | {each.element for each in own if not each.element.startswith(RAIN_SUM_PREFIX)}
+        for element in sorted(elements):
+            rules = _series(dated, element, own, [])
+            found[newest.source, newest.station, element] = rules
+            if element == newest.element and station_id in heights:
+                found[newest.source, newest.station, "distance_m"] = _series(dated, element, own, heights[station_id])
+    return found
+
+
+def _series(
+    dated: list[Station], element: str, thresholds: Iterable[Threshold], heights: list[SensorHeight]
+) -> SeriesRules:
+    newest = dated[-1]
+    own = [each for each in thresholds if each.element == element]
+    is_river = newest.kind in ("river", "reservoir")
+    return SeriesRules(
+        station_id=newest.station_id,
+        element=element,
+        kind=newest.kind,
+        name_zh=newest.name_zh,
+        name_en=newest.name_en,
+        periods=_periods(dated, element, own, heights),
+        fresh_for=(FRESH_MIN_RIVER if is_river else FRESH_MIN) * MINUTE,
+        flat_line=round(newest.flat_line_min * MINUTE),
+        cadence=round(newest.cadence_s * SECOND),
+        rain=_rain_rules(thresholds) if newest.kind == "rain" else (),
+    )
+
+
+def _rain_rules(thresholds: Iterable[Threshold]) -> tuple[RainRule, ...]:
+    rules = []
+    for threshold in thresholds:
+        if threshold.element.startswith(RAIN_SUM_PREFIX):
+            hours = int(threshold.element.removeprefix(RAIN_SUM_PREFIX).split("h", 1)[0])
+            rules.append(RainRule(hours, level_rule(threshold)))
+    return tuple(sorted(rules, key=lambda each: (each.rule.level, each.hours)))
+
+
+def _periods(
+    dated: list[Station], element: str, thresholds: list[Threshold], heights: list[SensorHeight]
+) -> tuple[Period, ...]:
+    starts: list[datetime] = [row.valid_from for row in dated[1:]]
+    starts += [row.valid_from for row in thresholds] + [row.valid_from for row in heights]
+    stops = [row.valid_to for row in dated] + [row.valid_to for row in thresholds] + [row.valid_to for row in heights]
+    begins = sorted({ALWAYS, *(micros(at) for at in (*starts, *stops) if at is not None)})
+    ends = [*begins[1:], NEVER]
+    return tuple(
+        _period(begin, end, dated, element, thresholds, heights) for begin, end in zip(begins, ends, strict=True)
+    )
+
+
+def _period(
+    begins: int,
+    ends: int,
+    dated: list[Station],
+    element: str,
+    thresholds: list[Threshold],
+    heights: list[SensorHeight],
+) -> Period:
+    station = next((each for each in reversed(dated) if micros(each.valid_from) <= begins), dated[0])
+    scale, offset = 1.0, 0.0
+    if heights:
+        height = next((each for each in reversed(heights) if _holds(each, begins)), None)
+        if height is None:  # no deployment is known: the distance means no level
+            return Period(begins, ends, low=float("inf"), high=float("-inf"))
+        scale, offset = -1.0, height.height_m
+    elif element == "level_m" and station.reference_value_m is not None:
+        offset = station.reference_value_m
+    is_judged = element == station.element
+    return Period(
+        begins,
+        ends,
+        scale,
+        offset,
+        low=station.range_low if is_judged and station.range_low is not None else float("-inf"),
+        high=station.range_high if is_judged and station.range_high is not None else float("inf"),
+        rate=station.rate_limit_per_min / MINUTE
+        if is_judged and station.rate_limit_per_min is not None
+        else float("inf"),
+        noise=station.noise_p99 if is_judged else 0.0,
+        hazards=hazards_at([each for each in thresholds if _holds(each, begins)]),
+    )
+
+
+def hazards_at(thresholds: Iterable[Threshold]) -> tuple[HazardRules, ...]:
+    """Of several thresholds of one level the newest version counts."""
+    newest: dict[tuple[str, int], LevelRule] = {}
+    for threshold in sorted(thresholds, key=lambda each: (each.valid_from, each.version)):
+        rule = level_rule(threshold)
+        newest[threshold.hazard, rule.level] = rule
+    by_hazard: dict[str, list[LevelRule]] = {}
+    for (hazard, _), rule in sorted(newest.items()):
+        by_hazard.setdefault(hazard, []).append(rule)
+    return tuple(
+        HazardRules(hazard, tuple(levels), min(rule.on for rule in levels)) for hazard, levels in by_hazard.items()
+    )
+
+
+def _holds(row: Threshold | SensorHeight, at: int) -> bool:
+    """Rows without an earlier one hold from ever: a replay may be older than its register."""
+    from_ever = at == ALWAYS and row.valid_from.year <= 2015
+    return (from_ever or micros(row.valid_from) <= at) and (row.valid_to is None or at < micros(row.valid_to))
+
+
+def stations_by_id(register: WaterRegister) -> Mapping[str, Station]:
+    ordered = sorted(register.stations, key=lambda each: (each.valid_from, each.version))
+    return {station.station_id: station for station in ordered}

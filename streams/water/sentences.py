@@ -1,0 +1,127 @@
+"""What does an officer read out? One plain sentence in Chinese and in English for each transition."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Final
+
+from schemas.water_registers import LEVELS
+from streams.sources.silence import clock_text
+from streams.water.danger import Episode, Step
+from streams.water.rules import SeriesRules, instant
+
+COLOUR_ZH: Final = ("", "蓝色", "黄色", "橙色", "红色")
+COLOUR_EN: Final = ("", *LEVELS)
+QUANTITY_ZH: Final = {
+    "level_m": ("水位", "米"),
+    "depth_m": ("水深", "米"),
+    "flow_m3s": ("流量", "立方米每秒"),
+    "velocity_ms": ("流速", "米每秒"),
+    "rain_1h_mm": ("小时雨量", "毫米"),
+    "rain_severity": ("雨量", "级"),
+}
+QUANTITY_EN: Final = {
+    "level_m": ("water level", "m"),
+    "depth_m": ("water depth", "m"),
+    "flow_m3s": ("flow", "m³/s"),
+    "velocity_ms": ("velocity", "m/s"),
+    "rain_1h_mm": ("rain of one hour", "mm"),
+    "rain_severity": ("rain", ""),
+}
+Sentences = tuple[str, str]  # zh, en
+
+
+def names(rules: SeriesRules) -> Sentences:
+    return rules.name_zh or rules.station_id, rules.name_en or rules.station_id
+
+
+def measured(element: str, value: float) -> Sentences:
+    """A quantity with its value and unit: 水位 1.32 米, water level 1.32 m."""
+    zh, unit_zh = QUANTITY_ZH.get(element, (element, ""))
+    en, unit_en = QUANTITY_EN.get(element, (element, ""))
+    return f"{zh} {value:.2f} {unit_zh}".rstrip(), f"{en} {value:.2f} {unit_en}".rstrip()
+
+
+def clock(at: int, now: datetime, zone: tzinfo) -> str:
+    return clock_text(instant(at), now, zone)
+
+
+def raised(rules: SeriesRules, episode: Episode, step: Step, clock_at: int, delayed: bool, zone: tzinfo) -> Sentences:
+    """The danger is at `step.level` now: it began there, or it rose to it."""
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    value_zh, value_en = measured(rules.element, step.value)
+    at = clock(step.at, now, zone)
+    crossed = clock(step.crossed_at, now, zone)
+    zh = f"{COLOUR_ZH[step.level]}预警：{station_zh} {at} {value_zh}"
+    en = f"{COLOUR_EN[step.level].capitalize()} alert: {station_en} at {at}, {value_en}"
+    if step.rule is not None:
+        unit_zh = QUANTITY_ZH.get(rules.element, ("", ""))[1]
+        unit_en = QUANTITY_EN.get(rules.element, ("", ""))[1]
+        zh += f"，{crossed} 起达到阈值 {step.rule.on:.2f} {unit_zh}（依据：{step.rule.source}）"
+        en += f", at or over {step.rule.on:.2f} {unit_en} since {crossed} (source: {step.rule.source})"
+    if episode.flapping:
+        zh, en = f"{zh}，水位反复，按最高级别保持", f"{en}; it goes up and down, held at the highest"
+    if delayed:
+        zh, en = f"{zh}，数据迟到", f"{en}; the data came late"
+    return f"{zh}。", f"{en}."
+
+
+def lowered(rules: SeriesRules, step: Step, before: int, clock_at: int, zone: tzinfo) -> Sentences:
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    value_zh, value_en = measured(rules.element, step.value)
+    at = clock(step.at, now, zone)
+    return (
+        f"{station_zh} {at} {value_zh}，预警由{COLOUR_ZH[before]}降为{COLOUR_ZH[step.level]}。",
+        f"{station_en} at {at}, {value_en}: the alert falls from {COLOUR_EN[before]} to {COLOUR_EN[step.level]}.",
+    )
+
+
+def ended(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo) -> Sentences:
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    end = clock(episode.ended_at or clock_at, now, zone)
+    peak_zh, peak_en = measured(rules.element, episode.peak)
+    peak_at = clock(episode.peak_at, now, zone)
+    return (
+        f"解除：{station_zh} {end} 解除{COLOUR_ZH[episode.highest]}预警，最高{peak_zh}（{peak_at}）。",
+        f"All clear: {station_en} at {end}, the {COLOUR_EN[episode.highest]} alert ends; "
+        f"the highest {peak_en} was at {peak_at}.",
+    )
+
+
+def retrospective(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo) -> Sentences:
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    begin, end = clock(episode.started_at, now, zone), clock(episode.ended_at or clock_at, now, zone)
+    peak_zh, peak_en = measured(rules.element, episode.peak)
+    return (
+        f"补记：{station_zh} {begin} 至 {end} 曾达{COLOUR_ZH[episode.highest]}级别，"
+        f"最高{peak_zh}；数据迟到，仅作记录。",
+        f"For the record: {station_en} was at {COLOUR_EN[episode.highest]} from {begin} to {end}, "
+        f"the highest {peak_en}; the data came late, nothing is to be done.",
+    )
+
+
+def withdrawn(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo) -> Sentences:
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    begin = clock(episode.started_at, now, zone)
+    return (
+        f"撤销：{station_zh} {begin} 的{COLOUR_ZH[episode.highest]}预警，迟到的数据表明它并未成立。",
+        f"Withdrawn: the {COLOUR_EN[episode.highest]} alert of {station_en} at {begin}; "
+        "data that came late show that there was none.",
+    )
+
+
+def corrected(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo) -> Sentences:
+    now = instant(clock_at)
+    station_zh, station_en = names(rules)
+    begin = clock(episode.started_at, now, zone)
+    peak_zh, peak_en = measured(rules.element, episode.peak)
+    return (
+        f"更正：{station_zh} {begin} 起的预警按迟到的数据修正，最高级别{COLOUR_ZH[episode.highest]}，最高{peak_zh}。",
+        f"Corrected by late data: the alert of {station_en} since {begin}, highest level "
+        f"{COLOUR_EN[episode.highest]}, highest {peak_en}.",
+    )

@@ -1,0 +1,247 @@
+"""What is remembered of every series between takes? Columns for all of them, tracks for those that are not at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from streams.water.qartod import Bools, Flags, Floats, Ints
+from streams.water.revisions import Told
+from streams.water.ring import Ring
+from streams.water.rules import ALWAYS, NEVER, Period, SeriesKey, SeriesRules, period_at
+from streams.water.track import FLAG_MASK, NOTHING, RESTING, Track, resting_at, run
+
+FORECAST_FLOOR: Final = 0.5  # of the way from the lowest of the last day to the lowest threshold
+COUNTERS: Final = ("rain_total_mm",)  # a count that stands still is quiet
+INF: Final = float("inf")
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What must survive a restart of a series that is not at rest or was not within its ring. The rest are readings."""
+
+    floor_at: int
+    base: Track
+    told: tuple[Told, ...] = ()
+
+
+class Point(NamedTuple):
+    """A stored reading that is good by itself, as the database gives it back."""
+
+    at: int
+    value: float
+    received: int
+    flag: int
+
+
+class SeriesTable:
+    """State of the folds. Not shared between threads; thrown away when a transaction fails."""
+
+    __slots__ = (
+        "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at",
+        "high", "is_counter", "last_at", "last_value", "low", "moved_at", "neighbours", "newest_at", "noise", "offset",
+        "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots", "suspect_at", "told",
+        "tracks", "zone",
+    )  # fmt: skip
+
+    def __init__(self, zone: tzinfo, ring: Ring | None = None) -> None:
+        self.zone = zone
+        self.ring = Ring() if ring is None else ring
+        self.slots: dict[SeriesKey, int] = {}
+        self.rules: list[SeriesRules] = []
+        self.tracks: dict[int, Track] = {}  # of series that are not at rest
+        self.bases: dict[int, Track] = {}  # before the ring's first point, where that was not at rest
+        self.told: dict[int, list[Told]] = {}  # alerts that touch the ring
+        self.neighbours: dict[int, npt.NDArray[np.int64]] = {}
+        whole, real, truth = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
+        self.last_at: Ints = whole  # of the newest point, and its value
+        self.last_value: Floats = real
+        self.newest_at: Ints = whole  # of any reading, good or not
+        self.good_at: Ints = whole  # newest time that was good; newest that was suspect, failed or missing
+        self.suspect_at: Ints = whole
+        self.heard_at: Ints = whole  # newest received_at
+        self.flat_since: Ints = whole
+        self.anchor: Floats = real  # the value from which movement is counted
+        self.moved_at: Ints = whole  # newest evidence that the water moves here: rain, a neighbour
+        self.flat_line: Ints = whole
+        self.resting: Bools = truth
+        self.is_counter: Bools = truth
+        self.begins: Ints = whole  # of the period that the columns below are of
+        self.ends: Ints = whole
+        self.scale: Floats = real
+        self.offset: Floats = real
+        self.low: Floats = real
+        self.high: Floats = real
+        self.rate: Floats = real
+        self.noise: Floats = real
+        self.base_low: Floats = real  # lowest good value within the ring
+        self.quiet_low: Floats = real
+        self.quiet_high: Floats = real
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def add(self, series: Mapping[SeriesKey, SeriesRules] | Iterable[tuple[SeriesKey, SeriesRules]]) -> None:
+        """Make known series that are not yet; those that are get their new rules (a register changed)."""
+        items = list(series.items() if isinstance(series, Mapping) else series)
+        fresh = [(key, rules) for key, rules in items if key not in self.slots]
+        for key, rules in fresh:
+            self.slots[key] = len(self.rules)
+            self.rules.append(rules)
+        self._grow(len(self.rules))
+        for key, rules in items:
+            slot = self.slots[key]
+            self.rules[slot] = rules
+            self.is_counter[slot] = key[2] in COUNTERS or bool(rules.rain)
+            self.flat_line[slot] = rules.flat_line
+            self.use_period(slot, period_at(rules, int(self.last_at[slot])))
+
+    def _grow(self, size: int) -> None:
+        more = size - len(self.last_at)
+        if more <= 0:
+            return
+        self.ring.add_series(size)
+        empty: dict[str, float | int | bool] = {
+            "last_at": ALWAYS, "last_value": np.nan, "newest_at": ALWAYS, "good_at": ALWAYS, "suspect_at": ALWAYS,
+            "heard_at": ALWAYS, "flat_since": ALWAYS, "anchor": np.nan, "moved_at": ALWAYS, "flat_line": NEVER,
+            "resting": False, "is_counter": False, "begins": NEVER, "ends": ALWAYS, "scale": 1.0, "offset": 0.0,
+            "low": -INF, "high": INF, "rate": INF, "noise": 0.0, "base_low": np.nan, "quiet_low": INF,
+            "quiet_high": -INF,
+        }  # fmt: skip
+        for name, value in empty.items():
+            column = getattr(self, name)
+            setattr(self, name, np.concatenate([column, np.full(more, value, column.dtype)]))
+
+    def use_period(self, slot: int, period: Period) -> None:
+        self.begins[slot], self.ends[slot] = period.begins, period.ends
+        self.scale[slot], self.offset[slot] = period.scale, period.offset
+        self.low[slot], self.high[slot] = period.low, period.high
+        self.rate[slot], self.noise[slot] = period.rate, period.noise
+        self.set_quiet(slot, period)
+
+    def set_quiet(self, slot: int, period: Period) -> None:
+        """Between which values a sample of this series need not be looked at one by one, while it is at rest."""
+        if self.is_counter[slot]:
+            self.quiet_low[slot] = self.quiet_high[slot] = self.last_value[slot]
+            return
+        on = min((hazard.lowest_on for hazard in period.hazards), default=INF)
+        base = float(self.base_low[slot])
+        floor = on if np.isnan(base) or on == INF else base + FORECAST_FLOOR * (on - base)
+        self.quiet_low[slot] = period.low
+        self.quiet_high[slot] = min(period.high, np.nextafter(on, -INF), floor)
+
+    def track_before_next(self, slot: int) -> Track:
+        """The track after the newest point."""
+        track = self.tracks.get(slot)
+        if track is not None:
+            return track
+        if self.ring.length[slot]:
+            return resting_at(int(self.last_at[slot]), float(self.last_value[slot]))
+        return self.bases.get(slot, NOTHING)
+
+    def remember(self, slot: int, track: Track) -> None:
+        self.resting[slot] = track.is_resting
+        if track.is_resting:
+            self.tracks.pop(slot, None)
+        else:
+            self.tracks[slot] = track
+
+    def expire(self, slot: int) -> None:
+        """Drop the points that late data may no longer change. The track before the first that stays is kept."""
+        points = self.ring.expired(slot)
+        if not points:
+            return
+        span = self.ring.span(slot)
+        dropped = slice(span.start, span.start + points)
+        marks = self.ring.mark[dropped]
+        if marks[-1] & RESTING:
+            base = resting_at(int(self.ring.at[dropped.stop - 1]), float(self.ring.value[dropped.stop - 1]))
+        else:
+            ats, values = self.ring.at[dropped].tolist(), self.ring.value[dropped].tolist()
+            base = run(self.bases.get(slot, NOTHING), self.rules[slot], ats, values).track
+        self.bases[slot] = base
+        self.ring.drop(slot, points)
+        floor_at = int(self.ring.floor_at[slot])
+        told = [each for each in self.told.get(slot, ()) if (each.episode.ended_at or NEVER) > floor_at]
+        if told:
+            self.told[slot] = told
+        else:
+            self.told.pop(slot, None)
+        if self.ring.length[slot]:
+            self.base_low[slot] = float(np.min(self.ring.value[self.ring.span(slot)]))
+
+    def room(self, slot: int, points: int) -> None:
+        if self.ring.length[slot] + points > self.ring.capacity[slot]:
+            self.expire(slot)
+            spare = int(self.ring.capacity[slot]) // 8  # so that not every point makes room for the next
+            self.ring.make_room(slot, points + spare)
+
+    def kept(self, slot: int) -> Kept | None:
+        """What a restart needs beside the readings; None: nothing."""
+        told = self.told.get(slot)
+        base = self.bases.get(slot, NOTHING)
+        if not told and self.resting[slot] and base.is_resting:
+            return None
+        return Kept(int(self.ring.floor_at[slot]), base, tuple(told or ()))
+
+    def restore(self, slot: int, points: Sequence[Point], kept: Kept | None) -> None:
+        """A series as it was: its points newer than the floor (of one at rest: as many as are at hand), in order."""
+        self.tracks.pop(slot, None)
+        self.bases.pop(slot, None)
+        self.told.pop(slot, None)
+        self.ring.length[slot] = 0
+        floor_at = ALWAYS if kept is None else kept.floor_at
+        points = [point for point in points if point.at > floor_at]
+        self.ring.floor_at[slot] = floor_at if kept is not None or not points else points[0].at - 1
+        if kept is not None:
+            self.bases[slot] = kept.base
+            if kept.told:
+                self.told[slot] = list(kept.told)
+        if not points:
+            self.remember(slot, NOTHING if kept is None else kept.base)
+            return
+        self.ring.make_room(slot, len(points))
+        self.ring.length[slot] = len(points)
+        span = self.ring.span(slot)
+        self.ring.at[span] = [point.at for point in points]
+        self.ring.value[span] = [point.value for point in points]
+        self.ring.received[span] = [point.received for point in points]
+        if kept is None:
+            self.ring.mark[span] = [p.flag & FLAG_MASK | (RESTING if p.flag == 1 else 0) for p in points]
+            held = points[-1].flag == 2
+            track = run(self._before_held(slot), self.rules[slot], [points[-1].at], [points[-1].value]).track
+            self.remember(slot, track if held else resting_at(points[-1].at, points[-1].value))
+        else:
+            told = run(kept.base, self.rules[slot], [p.at for p in points], [p.value for p in points])
+            self.ring.mark[span] = told.marks
+            self.remember(slot, told.track)
+        self._columns_of_last(slot, points)
+
+    def _before_held(self, slot: int) -> Track:
+        span = self.ring.span(slot)
+        good = np.flatnonzero(self.ring.mark[span] & RESTING)
+        if not len(good):
+            return NOTHING
+        place = span.start + int(good[-1])
+        return resting_at(int(self.ring.at[place]), float(self.ring.value[place]))
+
+    def _columns_of_last(self, slot: int, points: Sequence[Point]) -> None:
+        last = points[-1]
+        self.last_at[slot], self.last_value[slot] = last.at, last.value
+        self.newest_at[slot] = max(int(self.newest_at[slot]), last.at)
+        self.good_at[slot], self.heard_at[slot] = last.at, max(point.received for point in points)
+        self.base_low[slot] = min(point.value for point in points)
+        self.anchor[slot], self.flat_since[slot] = last.value, last.at
+        for point in reversed(points):
+            if point.value != last.value:
+                break
+            self.flat_since[slot] = point.at
+        self.use_period(slot, period_at(self.rules[slot], last.at))
+
+
+def flags_of(marks: Flags) -> Flags:
+    return marks & np.uint8(FLAG_MASK)
