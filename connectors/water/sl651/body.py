@@ -122,7 +122,7 @@ class _Parts:
         if start + head > len(body) or self._at > len(body):
             self._at = len(body)
             fault = Unreadable("truncated_element", f"element {code} is longer than the body")
-            self._items.append(Item(code, body[start:], fault=fault))
+            self._items.append(Item(code, body[start:], is_stepped=self._step is not None, fault=fault))
             return
         decimals = body[start + head - 1] & 0x07
         data = body[start + head : self._at]
@@ -132,7 +132,7 @@ class _Parts:
         except Unreadable as fault:
             if is_stepped:  # where the next element would begin is not known
                 self._at = len(body)
-            self._items.append(Item(code, body[start : self._at], fault=fault))
+            self._items.append(Item(code, body[start : self._at], is_stepped=is_stepped, fault=fault))
             return
         if is_stepped:
             values += self._repeated(code, size, decimals)
@@ -140,7 +140,7 @@ class _Parts:
         self._items.append(Item(code, body[start : self._at], values, spacing, is_stepped))
         if is_stepped and self._at < len(body) and not self._is_mark():
             rest = Unreadable("bad_series", f"what follows {len(values)} values of element {code} is no further one")
-            self._items.append(Item(code, self._take(len(body)), fault=rest))
+            self._items.append(Item(code, self._take(len(body)), is_stepped=True, fault=rest))
 
     def _repeated(self, code: str, size: int, decimals: int) -> tuple[float | None, ...]:
         """The further values of a series: to the next mark, or the end, or what is none."""

@@ -186,7 +186,9 @@ class _Rows:
         self._rejects.append(reject(self._source, self._alone(group, item), reason, detail))
 
     def _alone(self, group: Group, item: Item) -> str:
-        """A frame with this element alone, as hex digits."""
+        """A frame with this element alone, as hex digits; the whole message where its place in a series gives sense."""
+        if item.is_stepped:
+            return self._message.text
         frame, report = self._frame, self._report
         if group is self._manual:
             body = (b"RGZS " if frame.encoding == "ascii" else b"\xf2\xf2") + item.raw
