@@ -43,7 +43,7 @@ def is_of(module: str, names: set[str]) -> bool:
 
 def core() -> list[Path]:
     """Decoders; everything of a domain in streams but its stores; the snapshot of the feed and its views; contracts."""
-    decoders = [p for p in modules("connectors/parking")]
+    decoders = [*modules("connectors/parking"), *modules("connectors/water")]
     domains = [
         path
         for domain in sorted((ROOT / "streams").iterdir())

@@ -52,7 +52,7 @@ def decoded(message: Message, source: SourceContext, stations: Stations = NONE_K
             raise Unreadable("private_function", f"function {message.frame.function:02X} is the maker's own")
         if report.picture is not None:
             raise Unreadable("picture", f"{len(report.picture)} bytes")
-        if message.frame.is_downlink and message.frame.function in LISTED:
+        if message.frame.function not in LISTED or message.frame.is_downlink:
             return Decoded(rows=[], rejects=[])
         return _Rows(message, report, source, stations).decoded()
     except Unreadable as error:
@@ -67,8 +67,8 @@ class _Rows:
         self._stations = stations
         self._frame = message.frame
         self._raw_ref = raw_ref(message.frame.data if len(message.frames) == 1 else message.text.encode())
-        self._manual = Group(None, None, None, parse_manual(report.manual or ""))
-        self._groups = (*report.groups, self._manual)
+        self._manual = Group(None, None, None, parse_manual(report.manual)) if report.manual else None
+        self._groups = (*report.groups, self._manual) if self._manual else report.groups
         self._sent = clock.instant(report.sent, source.zone)
         self._is_clock_wrong = clock.is_wrong(self._sent, source.received_at)
         self._has_gauge_fault = any(
