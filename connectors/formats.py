@@ -93,6 +93,11 @@ ZONES: dict[str, str] = {  # of local times, for the command line, where nobody 
 }
 # where rows go that are no observations
 TOPICS: dict[str, str] = {"njytb": njytb.TOPIC} | dict.fromkeys(WATER, WATER_READINGS.name)
+# of uplinks: what two messages of one have in common, and when its network got it
+REPETITIONS: dict[str, Callable[[bytes], tuple[str, datetime] | None]] = {
+    "chirpstack": chirpstack.repetition,
+    "ttn": ttn.repetition,
+}
 
 
 class Verify(Protocol):

@@ -65,8 +65,7 @@ class Ingest:
             self._patience_s = min(publisher.limits.delivery_timeout_ms / 1_000, max(2.0, source.cadence_s / 2))
         else:
             self._patience_s = limits.push_confirm_timeout_s
-        is_poll = source.transport == "http_poll"
-        self._slots = asyncio.Semaphore(1 if is_poll else limits.push_concurrency)
+        self._slots = asyncio.Semaphore(_side_by_side(source.transport, limits))
 
     async def run(self, deliveries: AsyncIterator[Delivery]) -> None:
         """Takes deliveries in their order; those of a push wait for Kafka side by side."""
@@ -181,7 +180,7 @@ def decode(route: Route, delivery: Delivery, rows_limit: int) -> Decoded:
     context = context_of(route.source, delivery.received_at, rows_limit=rows_limit)
     made = plates.reject if route.source.decoder in PUSHES else reject
     try:
-        decoded = route.decode(delivery.payload, context)
+        decoded = delivery.decode(context) if delivery.decode else route.decode(delivery.payload, context)
     except Exception as error:
         log.exception("decoder %s failed on a payload of %s", route.source.decoder, route.source.name)
         told = made(context, delivery.payload, "decoder_failed", f"{type(error).__name__}: {error}")
@@ -195,6 +194,13 @@ def decode(route: Route, delivery: Delivery, rows_limit: int) -> Decoded:
 def turned_away(route: Route, body: bytes, at: datetime, reason: str) -> Reject:
     """The reject of a message whose sender is not believed: never with a plate in it, and not with all of it."""
     return plates.reject(context_of(route.source, at), body[:2_048], reason, "the message was answered 401")
+
+
+def _side_by_side(transport: str, limits: Connectors) -> int:
+    """How many deliveries of a source wait for Kafka at a time."""
+    if transport in ("http_poll", "modbus"):
+        return 1
+    return limits.push_concurrency if transport == "http_push" else limits.messages_under_way
 
 
 def _naming(one: Reject, digest: str | None) -> Reject:

@@ -12,9 +12,15 @@ import msgspec
 
 from connectors.credentials import NoSecret
 from connectors.formats import DECODERS, PUSHES, TOPICS, Decoder, Push
+from connectors.stations import configured
+from connectors.transports import modbus_poll, mqtt
 from connectors.transports.http_push import Answer
+from connectors.water.modbus import maps_of
 from schemas.settings import Settings, Source
-from schemas.topics import PARKING_OBSERVATIONS
+from schemas.topics import BY_NAME, PARKING_OBSERVATIONS, WATER_TESTS, Topic
+
+STATION_FORMATS = ("sl651", "hj212", "szy206")  # spoken over TCP, in conversations
+UPLINK_FORMATS = ("chirpstack", "ttn")
 
 
 class RouteError(ValueError):
@@ -26,11 +32,19 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     decode: Decoder
     headers: Mapping[str, str] = {}  # of polls, with the secret in them
     vendor: Vendor | None = None  # of pushes
+    secret: str = ""  # of stations and brokers
 
     @property
     def spools(self) -> bool:
-        """A minute that was polled cannot be asked for again, so what Kafka cannot take goes to the disk."""
-        return self.source.transport == "http_poll" or not self.source.can_resend
+        """What was polled, or came with QoS 0, cannot be asked for again: what Kafka cannot take goes to the disk."""
+        is_polled = self.source.transport in ("http_poll", "modbus")
+        return is_polled or self.source.decoder == "ttn" or not self.source.can_resend
+
+    @property
+    def topics(self) -> set[Topic]:
+        """Where its rows go."""
+        tests = {WATER_TESTS} if self.source.decoder == "sl651" else set()
+        return {BY_NAME[self.source.topic]} | tests
 
 
 class Vendor(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +124,7 @@ def faults_of(source: Source) -> list[str]:
         wrong.append('auth_header: auth = "header" needs its name')
     if source.auth in ("header", "md5", "hmac_sha256") and not source.secret:
         wrong.append(f'secret: auth = "{source.auth}" needs the name of one')
-    return wrong + (_poll_faults(source) if source.transport == "http_poll" else _push_faults(source))
+    return wrong + _FAULTS[source.transport](source)
 
 
 def state_of(source: Source, secret_of: Callable[[str], str]) -> str:
@@ -156,13 +170,59 @@ def _push_faults(source: Source) -> list[str]:
     return wrong
 
 
+def _station_faults(source: Source) -> list[str]:
+    wrong = []
+    if source.decoder not in STATION_FORMATS:
+        wrong.append(f"decoder: {source.decoder!r} is not spoken over TCP; {', '.join(STATION_FORMATS)} are")
+    if not source.port:
+        wrong.append("port: where do stations connect?")
+    if source.auth not in ("", "none"):
+        wrong.append(f"auth: {source.auth!r} is for HTTP")
+    if source.auth == "" and not source.secret and source.decoder != "szy206":
+        wrong.append('secret: which password do stations send? (auth = "none" takes any)')
+    return wrong + _faulty("options", lambda: configured(source))
+
+
+def _broker_faults(source: Source) -> list[str]:
+    wrong = _faulty("url", lambda: mqtt.address_of(source.url))
+    if source.decoder not in UPLINK_FORMATS:
+        wrong.append(f"decoder: {source.decoder!r} does not come from a broker; {', '.join(UPLINK_FORMATS)} do")
+    if not source.topics:
+        wrong.append("topics: what is subscribed to?")
+    return wrong
+
+
+def _modbus_faults(source: Source) -> list[str]:
+    wrong = _faulty("url", lambda: modbus_poll.address_of(source.url))
+    if source.decoder != "modbus":
+        wrong.append('decoder: transport "modbus" has its own, "modbus"')
+    return wrong + _faulty("options", lambda: maps_of(source.options))
+
+
+def _faulty(field: str, look: Callable[[], object]) -> list[str]:
+    try:
+        look()
+    except ValueError as error:  # msgspec.ValidationError is one
+        return [f"{field}: {error}"]
+    return []
+
+
+_FAULTS: dict[str, Callable[[Source], list[str]]] = {
+    "http_poll": _poll_faults,
+    "http_push": _push_faults,
+    "tcp": _station_faults,
+    "mqtt": _broker_faults,
+    "modbus": _modbus_faults,
+}
+
+
 def _route(source: Source, secret: str, window_s: int) -> Route:
     decode = DECODERS[source.decoder]
     if source.transport == "http_push":
         vendor = Vendor(push=PUSHES.get(source.decoder), source=source, secret=secret, window_s=window_s)
         return Route(source=source, decode=decode, vendor=vendor)
     headers = dict([auth_header(source.auth_header, secret)]) if source.auth == "header" else {}
-    return Route(source=source, decode=decode, headers=headers)
+    return Route(source=source, decode=decode, headers=headers, secret=secret)
 
 
 def _compared(given: str | None, wanted: str) -> str | None:

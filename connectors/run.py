@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -16,20 +17,24 @@ from typing import Any
 from prometheus_client import Gauge, start_http_server
 
 from connectors.database import Database
+from connectors.formats import REPETITIONS
 from connectors.health import SourceHealth, report_forever, report_once, summary
 from connectors.ingest import Ingest, turned_away
 from connectors.kafka import Publisher
 from connectors.lanes import NotConfirmed
 from connectors.routes import Route
+from connectors.sessions import Sessions
 from connectors.spool import Allowance, Spool
 from connectors.transports import http_poll
 from connectors.transports.delivery import Delivery
 from connectors.transports.fetch import Client
 from connectors.transports.http_push import Flood, PushRoute, PushServer
 from connectors.transports.http_server import serve
+from connectors.transports.modbus_poll import ModbusPoll
+from connectors.transports.mqtt import MqttSession
 from schemas.settings import Settings
 from schemas.source import Reject
-from schemas.topics import BY_NAME, REJECTS, SOURCES_HEALTH, TOPICS
+from schemas.topics import REJECTS, SOURCES_HEALTH, TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +48,7 @@ async def run(settings: Settings, routes: Sequence[Route], spool_dir: Path, stop
     """Runs the routes until `stop` is set, or one of them fails: then the process ends and is started again."""
     limits = settings.connectors
     # with no source at all the platform has a clock all the same
-    written = {SOURCES_HEALTH, REJECTS} | {BY_NAME[route.source.topic] for route in routes} if routes else set(TOPICS)
+    written = {SOURCES_HEALTH, REJECTS}.union(*(route.topics for route in routes)) if routes else set(TOPICS)
     name = f"{socket.gethostname()[:40]}-{os.getpid()}"
     publisher = Publisher(settings.bootstrap, settings.publisher, sorted(written, key=lambda topic: topic.name), name)
     database = Database(settings.dsn("connectors"))
@@ -62,6 +67,7 @@ async def run(settings: Settings, routes: Sequence[Route], spool_dir: Path, stop
     AWAY.set_function(lambda: float(publisher.is_away))
     SPOOL.set_function(lambda: allowance.used_bytes)
     server = PushServer(limits, lambda: _well(publisher, allowance, health))
+    sessions = Sessions(settings, routes, publisher, health, functools.partial(_publish_quietly, publisher), spool_dir)
     publisher.start()
     tasks: list[asyncio.Task[None]] = []
     serving = asyncio.Event()
@@ -69,10 +75,14 @@ async def run(settings: Settings, routes: Sequence[Route], spool_dir: Path, stop
     try:
         for route in routes:
             source = route.source.name
-            deliveries = _deliveries(route, client, publisher, health[source], server, settings)
+            if route.source.transport == "tcp":
+                deliveries = sessions.deliveries(source)
+            else:
+                deliveries = _deliveries(route, client, publisher, health[source], server, settings)
             tasks.append(asyncio.create_task(ingests[source].run(deliveries), name=f"route {source}"))
             reporting = report_forever(health[source], publisher, limits.health_s)
             tasks.append(asyncio.create_task(reporting, name=f"health {source}"))
+        tasks += [asyncio.create_task(work, name="stations") for work in sessions.work()]
         if any(route.vendor is not None for route in routes):
             listener = asyncio.create_task(serve(server, limits.bind, settings.ports.push, limits, serving))
         stopping = asyncio.create_task(stop.wait())
@@ -128,9 +138,16 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 def _deliveries(
     route: Route, client: Client, publisher: Publisher, health: SourceHealth, server: PushServer, settings: Settings
 ) -> AsyncIterator[Delivery]:
+    source, limits = route.source, settings.connectors
+    if source.transport == "mqtt":
+        client_id = f"citysense-{settings.instance}-{source.name}"
+        again = REPETITIONS[source.decoder]
+        return MqttSession(source, route.secret, client_id, limits, publisher, health, again).deliveries()
+    if source.transport == "modbus":
+        return ModbusPoll(source, limits, publisher, health).deliveries()
     if route.vendor is None:
-        return http_poll.deliveries(route.source, route.headers, client, publisher, health)
-    flood = Flood(settings.connectors.push_rejects_per_minute)
+        return http_poll.deliveries(source, route.headers, client, publisher, health)
+    flood = Flood(limits.push_rejects_per_minute)
 
     async def tell(body: bytes, at: datetime, reason: str) -> None:
         if not flood.admits():
@@ -140,7 +157,7 @@ def _deliveries(
         health.took([], 1, spooled=False)
         asyncio.get_running_loop().create_task(_publish_quietly(publisher, one))
 
-    push = PushRoute(route.source.name, route.vendor, publisher, health, tell)
+    push = PushRoute(source.name, route.vendor, publisher, health, tell)
     server.add(push)
     return push.deliveries()
 

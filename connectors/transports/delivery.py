@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.decoding import Decoded, SourceContext
+
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A payload and the way back to its source. Exactly one of the two calls is made, once.
@@ -16,6 +18,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     meta         what the transport knows besides (headers, page, ref), for logs and decoders that need it
     acknowledge  every row is confirmed by Kafka or on the spool: answer 200, advance the cursor
     refuse       it is not; the reason goes to the source where its protocol has a place for it
+    decode       of a conversation: what its transport has understood already, instead of the route's decoder
     """
 
     payload: bytes
@@ -23,6 +26,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge: Callable[[], Awaitable[None]]
     refuse: Callable[[str], Awaitable[None]]
     meta: Mapping[str, str] = {}
+    decode: Callable[[SourceContext], Decoded] | None = None
 
 
 class Holds(Protocol):

@@ -17,6 +17,9 @@ class StationFacts(msgspec.Struct, frozen=True, kw_only=True):
     day_start: str = "08:00"  # local; when its daily counters reset
     mode: Literal["M1", "M2"] = "M2"  # SL 651: M1 sends and wants no answer
     speaks_for: frozenset[str] | None = frozenset()  # other stations whose readings it may bring (a relay); None: all
+    cadence_s: float = 300.0  # how often it reports
+    may_query: bool = False  # the server may ask it (37, 38, 3A)
+    may_set_clock: bool = False  # and set its clock (4A)
 
 
 Stations = Mapping[str, StationFacts]
