@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from connectors.credentials import secret_of
+from connectors.credentials import NoSecret, secret_of
 from connectors.database import Database
 from connectors.deadletters import Outcome, replay
 from connectors.decode import decode_command
@@ -24,6 +24,7 @@ from connectors.lanes import NotConfirmed
 from connectors.routes import RouteError, plug, state_of
 from connectors.run import run, serve_metrics, stop_on_signals
 from connectors.spool import SpoolBusy
+from connectors.webhooks.deliver import deliver
 from schemas.settings import Settings, SettingsError
 from schemas.topics import TOPICS
 from sql.connect import connect, read_settings
@@ -65,6 +66,26 @@ def run_command(names: Names = None) -> None:
         _fail(str(error))
 
 
+@app.command("webhooks")
+def webhooks_command() -> None:
+    """Deliver alerts to their endpoints, until Ctrl-C or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for talkative in ("httpx", "httpcore"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+    settings = _settings()
+    serve_metrics(settings.ports.webhooks_metrics)
+
+    async def running() -> None:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await deliver(settings, stop)
+
+    try:
+        asyncio.run(running())
+    except NoSecret as error:
+        _fail(str(error))
+
+
 @app.command("list")
 def list_command() -> None:
     """All sources, and whether they can run."""
@@ -74,8 +95,11 @@ def list_command() -> None:
     for source in settings.sources:
         state = state_of(source, secrets)
         style = {"ready": "green", "off": "dim"}.get(state, "red")
-        pushed = f"/push/{source.name} on {settings.connectors.bind}:{settings.ports.push}"
-        place = source.url if source.transport == "http_poll" else pushed
+        places = {
+            "http_push": f"/push/{source.name} on {settings.connectors.bind}:{settings.ports.push}",
+            "tcp": f"stations on {settings.connectors.bind}:{source.port}",
+        }
+        place = places.get(source.transport, source.url)
         table.add_row(
             source.name,
             f"[{style}]{state}[/]",

@@ -17,6 +17,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     port: str = ""  # the field of Ports on which it answers
     needs: tuple[str, ...] = ()  # what must be up before it starts
     holds_secrets: bool = False  # the vendors' secrets, and the key of table `secret`
+    holds_key: bool = False  # the key alone, which encrypts the secrets of endpoints too
     what: str
 
 
@@ -56,6 +57,25 @@ PLATFORM = (
         needs=("kafka", "postgres"),
         holds_secrets=True,
         what="the city in: polls and pushes, decoded and published",
+    ),
+    Process(
+        name="webhooks",
+        module="connectors",
+        arguments=("webhooks",),
+        role="connectors",
+        port="webhooks_metrics",
+        needs=("postgres",),
+        holds_key=True,
+        what="alerts out: signed and delivered to those who are told",
+    ),
+    Process(
+        name="ops",
+        module="dashboards.ops",
+        role="ops",
+        port="ops",
+        needs=("postgres",),
+        holds_key=True,
+        what="the operations centre: where authorities acknowledge alerts",
     ),
 )
 DISTRICT = Process(

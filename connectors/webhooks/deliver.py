@@ -107,6 +107,7 @@ async def deliver(settings: Settings, stop: asyncio.Event) -> None:
             courier.stop()
         await asyncio.gather(*(task for _, task in couriers.values()), return_exceptions=True)
         await asyncio.to_thread(desk.close)
+        await asyncio.to_thread(ear.join, 2 * LISTEN_S)
 
 
 async def _look(office: Office, couriers: dict[UUID, tuple[Courier, asyncio.Task[None]]]) -> None:

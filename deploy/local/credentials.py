@@ -71,7 +71,9 @@ def with_environment(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, environ=environment(settings))
 
 
-def environment_of(role: str, holds_secrets: bool, every: Mapping[str, str]) -> dict[str, str]:
+def environment_of(
+    role: str, holds_secrets: bool, every: Mapping[str, str], *, holds_key: bool = False
+) -> dict[str, str]:
     """What one process is given: its own role's password; vendors' secrets and their key only where it needs them."""
     passwords = {password_variable(one) for one in (*ROLES, ADMIN)}
     mine = {}
@@ -80,7 +82,7 @@ def environment_of(role: str, holds_secrets: bool, every: Mapping[str, str]) -> 
             if role and name == password_variable(role):
                 mine[name] = value
         elif name.startswith("CITYSENSE_SECRET_"):
-            if holds_secrets:
+            if holds_secrets or (holds_key and name == SECRET_KEY):
                 mine[name] = value
         else:
             mine[name] = value

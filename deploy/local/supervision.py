@@ -74,7 +74,8 @@ def platform_configuration(where: Places, settings: Settings, overlay: dict[str,
     sections = {}
     for process in ALL:
         argv = [str(PYTHON), "-m", process.module, *process.arguments]
-        given = environment_of(process.role, process.holds_secrets, every) | {"PYTHONUNBUFFERED": "1"}
+        given = environment_of(process.role, process.holds_secrets, every, holds_key=process.holds_key)
+        given["PYTHONUNBUFFERED"] = "1"
         sections[f"program:{process.name}"] = _program(where, process.name, argv) | {
             "directory": str(CHECKOUT),
             "environment": ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(given.items())),

@@ -31,7 +31,7 @@ def citysense(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedPro
 
 
 COMMANDS = {
-    *("demo", "up", "status", "logs", "down", "decode", "replay", "register", "deadletter"),
+    *("demo", "up", "status", "logs", "down", "decode", "replay", "register", "deadletter", "endpoint"),
     *("doctor", "migrate", "provision", "backup", "restore", "test", "bench", "chaos"),
 }
 SLEEPER = """

@@ -23,10 +23,11 @@ EVERY = {password_variable(role): f"secret-of-{role}" for role in (*ROLES, ADMIN
 
 def test_a_process_is_given_its_own_role_alone() -> None:
     for process in ALL:
-        given = environment_of(process.role, process.holds_secrets, EVERY)
+        given = environment_of(process.role, process.holds_secrets, EVERY, holds_key=process.holds_key)
         passwords = {name for name in given if name.startswith("CITYSENSE_DB_PASSWORD_")}
         assert passwords == ({password_variable(process.role)} if process.role else set())
         assert ("CITYSENSE_SECRET_YMZH" in given) == process.holds_secrets
+        assert ("CITYSENSE_SECRET_KEY" in given) == (process.holds_secrets or process.holds_key)
         assert given["CITYSENSE_INSTANCE"] == "main"
 
 

@@ -59,7 +59,7 @@ def variables_of(process: Process) -> set[str]:
     """The CITYSENSE_ variables that the local stack gives a process."""
     every = environment(Settings(), {"CITYSENSE_SETTINGS": "x"})
     every |= {password_variable(role): "x" for role in (*ROLES, ADMIN)} | {"CITYSENSE_SECRET_KEY": "x"}
-    return set(environment_of(process.role, process.holds_secrets, every))
+    return set(environment_of(process.role, process.holds_secrets, every, holds_key=process.holds_key))
 
 
 def test_compose_runs_every_process_and_no_other(compose: dict[str, Any]) -> None:
@@ -139,7 +139,7 @@ def test_systemd_runs_each_process_with_its_own_secrets_alone() -> None:
         plain = {name for name in variables_of(process) if "PASSWORD" not in name and "SECRET" not in name}
         assert plain <= set(variables)
         wanted = [process.role] if process.role else []
-        wanted += ["secrets"] if process.holds_secrets else []
+        wanted += ["secrets"] if process.holds_secrets else ["key"] if process.holds_key else []
         assert files == [f"/etc/citysense/{name}.env" for name in wanted]
 
 
