@@ -28,6 +28,7 @@ from streams.parking.due import ceil_minute
 from streams.parking.minute import MinuteResult
 from streams.parking.playback import minutes, with_changes
 from streams.parking.replay_store import load_rows
+from streams.replay_water import water
 
 app = typer.Typer(
     help="What would the feed have said? Rows in, lots out; no Kafka, nothing is written.", no_args_is_help=True
@@ -55,6 +56,9 @@ class Heard(msgspec.Struct):
     rows: list[Observation] = msgspec.field(default_factory=list)
     changes: list[ShareWindowChange] = msgspec.field(default_factory=list)
     rejects: int = 0
+
+
+app.command(name="water")(water)
 
 
 @app.callback()

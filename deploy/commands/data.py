@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Annotated
 
 import psycopg
@@ -16,7 +17,15 @@ from deploy.local.places import places
 from deploy.local.progress import StackError
 from schemas.settings import Settings
 
-WITH_VALUE = ("--at", "--registers", "--from", "--to")  # the options of the replay that have one
+WITH_VALUE = (
+    "--at",
+    "--registers",
+    "--from",
+    "--to",
+    "--thresholds",
+    "--picture",
+)  # the options of the replay that have one
+FRAMES = {b"7E7E": "sl651", b"##": "hj212", b"68": "szy206"}  # how recorded frames of water begin, hex or text
 FOR_DECODE = ("--format", "-F", "--source", "--received-at")  # the options of replay that the decoder takes
 
 GROUPS = """
@@ -49,10 +58,12 @@ def replay(context: typer.Context) -> None:
     [bold]./citysense replay parking payload.json --format hdb --at 2026-01-05T08:01:00Z[/]
     [bold]./citysense replay parking day/*.xml --format datex2 --source basel.toml --registers registers/ --json[/]
     [bold]./citysense replay parking --from 2026-01-05T08:00+08:00 --to 2026-01-05T09:00+08:00[/]   of the database
+    [bold]./citysense replay water river.csv --thresholds thresholds.csv[/]   which alerts other thresholds had raised
+    [bold]./citysense replay water frames.hex --thresholds thresholds.csv --json[/]   recorded frames, one a line
     """
     domain, files, decoding, replaying = _sorted_out(context.args)
-    if not files:
-        hand_over(part("streams", "replay", domain, *replaying), part_environment(settings_now(), "streams"))
+    if not files or not decoding[0]:
+        hand_over(part("streams", "replay", domain, *files, *replaying), part_environment(settings_now(), "streams"))
     environ = part_environment(settings_now())
     decoder = subprocess.Popen(part("connectors", "decode", *decoding, *files), env=environ, stdout=subprocess.PIPE)
     player = subprocess.Popen(part("streams", "replay", domain, *replaying), env=environ, stdin=decoder.stdout)
@@ -88,9 +99,20 @@ def _sorted_out(arguments: list[str]) -> tuple[str, list[str], list[str], list[s
     at = _value_of("--at", replaying)
     if at and not _value_of("--received-at", decoding):
         decoding += ["--received-at", at]  # a recording that does not say when it was received was so by then
-    if not words or bool(words[1:]) != bool(form):
+    if words[:1] == ["water"] and words[1:] and not form:
+        form = _frames_of(words[1])
+    elif not words or bool(words[1:]) != bool(form):
         raise StackError("say what to replay: ./citysense replay parking FILE... --format FORMAT [--at TIME] [--json]")
     return words[0], words[1:], [form, *decoding], replaying
+
+
+def _frames_of(file: str) -> str:
+    """The format of recorded frames; none: the file is read by the replay itself (a hydrograph, decoded rows)."""
+    try:
+        head = b"" if file == "-" else Path(file).read_bytes()[:64].lstrip().upper()
+    except OSError as error:
+        raise StackError(f"{file}: {error.strerror}") from error
+    return next((form for begin, form in FRAMES.items() if head.startswith(begin)), "")
 
 
 def _value_of(option: str, arguments: list[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -87,13 +87,18 @@ def read_thresholds(text: str, file: str) -> list[Threshold]:
     return found
 
 
+def judged_element(element: str) -> str:
+    """What a station reports when a threshold is on this: sums of rain are of its count."""
+    return "rain_total_mm" if element.startswith(RAIN_SUM_PREFIX) else element
+
+
 def register_of(readings: Sequence[StationReading], thresholds: Sequence[Threshold]) -> WaterRegister:
     """A station for each one that the thresholds name, with what its own record teaches."""
     records = records_of(readings)
     stations = []
     for station_id in sorted({each.station_id for each in thresholds}):
         own = [each for each in thresholds if each.station_id == station_id]
-        element = "rain_total_mm" if own[0].hazard == "rain" else own[0].element
+        element = judged_element(own[0].element)
         source = next((key[0] for key in records if key[1] == station_id and key[2] == element), "")
         ats, values = records.get((source, station_id, element), (np.zeros(0, np.int64), np.zeros(0)))
         rate = rate_limit(ats, values) if element != "rain_total_mm" else None
@@ -177,6 +182,16 @@ def _instant(text: str, file: str, line: int) -> datetime:
     return at
 
 
-def delayed(readings: Sequence[StationReading], by: timedelta) -> list[StationReading]:
-    """The same readings, each received so much later."""
-    return [msgspec.structs.replace(each, received_at=each.received_at + by) for each in readings]
+def is_recording(readings: Sequence[StationReading]) -> bool:
+    """Whether all say that they were received at once, which is when the record was read and not when it was made."""
+    return len(readings) > 1 and len({each.received_at for each in readings}) == 1
+
+
+def in_order_of_arrival(readings: Sequence[StationReading]) -> list[StationReading]:
+    """Each received at the newest time heard until then: all that a recording says of its own clock."""
+    clock = EARLIEST
+    heard = []
+    for each in readings:
+        clock = max(clock, each.observed_at)
+        heard.append(msgspec.structs.replace(each, received_at=clock))
+    return heard
