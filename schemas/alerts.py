@@ -57,7 +57,11 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
 
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=128, description="The officer who has it in hand")]
     note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
-    revision: Annotated[int, msgspec.Meta(ge=1, description="The revision that was read")] | None = None
+    revision: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1, description="The revision that was read")] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.by.isprintable() or "\x00" in self.note:
+            raise ValueError("by or note holds a control character")
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):

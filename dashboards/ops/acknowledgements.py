@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,6 +19,7 @@ from sql.named import named
 
 _SQL = named("ops")
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "citysense/alert/acknowledged")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 # An act of a person goes into the log of the domain that it is about.
 TOPIC_OF_DOMAIN = {
     "parking": PARKING_OBSERVATIONS.name,
@@ -86,6 +88,8 @@ def _signer(
     connection: Connection, key: Fernet, endpoint: str, headers: Mapping[str, str], body: bytes, now: datetime
 ) -> tuple[uuid.UUID, str]:
     """The endpoint whose secret made the signature."""
+    if endpoint and not _NAME.fullmatch(endpoint):
+        raise NotBelieved("no endpoint has such a name")
     why = "no such endpoint" if endpoint else "there is no endpoint"
     for endpoint_id, name, ciphertexts in _SQL.signers(connection, name=endpoint):
         try:

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from litestar import Litestar, Request, get, post
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response
 
 from dashboards.ops.acknowledgements import NotBelieved, Unknown, acknowledge
@@ -69,7 +70,7 @@ def application(settings: Settings, wall: Callable[[], datetime] = now) -> Lites
 
     @post("/alerts/{alert_id:uuid}/acknowledgements", status_code=201, sync_to_thread=True)
     def acknowledgements(
-        request: Request[Any, Any, Any], alert_id: UUID, body: bytes, endpoint: str = ""
+        request: Request[Any, Any, Any], alert_id: FromPath[UUID], body: RawBody, endpoint: FromQuery[str] = ""
     ) -> Response[Acknowledged | Problem]:
         """Acknowledge an alert. Signed as Standard Webhooks with the secret of the endpoint that was told of it.
 
@@ -78,7 +79,7 @@ def application(settings: Settings, wall: Callable[[], datetime] = now) -> Lites
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             with pool.connection() as connection:
-                found, is_first = acknowledge(connection, key, alert_id, endpoint[:64], headers, body, wall())
+                found, is_first = acknowledge(connection, key, alert_id, endpoint, headers, body, wall())
         except NotBelieved as error:
             return refusal(401, str(error))
         except Unknown as error:
