@@ -23,6 +23,7 @@ from streams.water.rehearsal import (
     FileError,
     in_order_of_arrival,
     is_recording,
+    judged_element,
     read_hydrograph,
     read_thresholds,
     register_of,
