@@ -22,6 +22,7 @@ from schemas.settings import Settings
 from sql.connect import Connection, connect
 from sql.named import named
 from streams.errors import Verdict, classify
+from streams.sweep_endpoints import judge_endpoints
 from streams.sweep_minutes import Minutes
 from streams.sweep_retention import drop_old
 from streams.sweep_sources import Sources, judge_next, judge_pipeline
@@ -113,6 +114,7 @@ def sweep(
         if monotonic() - looked_rarely >= RARELY_S:
             looked_rarely = monotonic()
             judge_pipeline(connection, sources, wall())
+            judge_endpoints(connection, wall(), sources.zone)
             worked = drop_old(connection, settings.retention, wall()) > 0 or worked
             worked = minutes.learn(connection) or worked
             _count_alerts(connection)

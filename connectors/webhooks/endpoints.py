@@ -126,6 +126,8 @@ def send_test(
     )
     with connection.transaction():
         endpoint_id = id_of(connection, name)
+        if _OUTBOX.endpoint(connection, endpoint_id=endpoint_id)[6] == "paused":
+            raise EndpointError(f"{name} is paused: ./citysense endpoint resume {name}")
         known_by = uuid.uuid4()
         _OUTBOX.open_lane(connection, endpoint_id=endpoint_id, alert_id=notice.alert_id)
         _OUTBOX.put_delivery(

@@ -27,6 +27,7 @@ from sql.connect import Connection, connect
 
 LEVELS = {colour: level for level, colour in COLOURS.items()}
 OUTCOME_WITHIN_S = 30.0
+ATTEMPT_WITHIN_S = 10.0  # a sender that runs is woken at once
 LOOK_S = 0.2
 
 endpoint = typer.Typer(help="Who is told about alerts: addresses, secrets, what was delivered.")
@@ -107,9 +108,9 @@ def test(
     with _as_owner() as (connection, _):
         kind: Literal["test", "exercise"] = "exercise" if exercise else "test"
         delivery_id = endpoints.send_test(connection, name, kind, LEVELS[level], datetime.now(UTC))
-        deadline = time.monotonic() + OUTCOME_WITHIN_S
+        began = time.monotonic()
         state, attempts, url, status, detail, took_s = endpoints.outcome(connection, delivery_id)
-        while state == "waiting" and time.monotonic() < deadline:
+        while state == "waiting" and time.monotonic() - began < (OUTCOME_WITHIN_S if attempts else ATTEMPT_WITHIN_S):
             time.sleep(LOOK_S)
             found = endpoints.outcome(connection, delivery_id)
             if found[1] != attempts and found[4]:

@@ -24,3 +24,12 @@ on conflict do nothing;
 -- name: wake(channel, payload)$
 -- When this transaction commits, the sender of that endpoint looks.
 select pg_notify(:channel, :payload);
+
+-- name: reach
+-- How each endpoint can be reached now.
+select e.name, e.failing_since, e.state = 'paused',
+    (select min(i.at) from endpoint_incident as i
+        where i.endpoint_id = e.endpoint_id and i.kind = 'gone' and i.closed_at is null),
+    case when e.failing_since is not null or e.gone_urls <> '{}' then (select max(d.delivered_at) from delivery as d
+        where d.endpoint_id = e.endpoint_id and d.created_at > now() - interval '1 day') end
+from endpoint as e where e.state <> 'removed' order by e.name;

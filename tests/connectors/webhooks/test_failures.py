@@ -6,11 +6,16 @@ import threading
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from connectors.webhooks import endpoints
 from connectors.webhooks.heartbeats import beat
+from deploy.local.database import admin_dsn
+from sql.connect import connect
+from streams.sweep_endpoints import judge_endpoints
 from tests.connectors.webhooks.receivers import Got, Receiver, revisions, silent_until, well
 from tests.connectors.webhooks.senders import Town, sending
 from tests.processes import eventually, running, settings_file
@@ -199,3 +204,44 @@ def test_two_processes_share_the_work_and_keep_the_order(town: Town, receiver: R
     last = town.rows("select distinct state from delivery where revision = 5")
     assert last == [("delivered",)]
     assert len(town.rows("select distinct sender from delivery_attempt")) == 2
+
+
+def test_that_an_endpoint_cannot_be_reached_is_told_to_the_others(
+    town: Town, receiver: Receiver, another: Receiver
+) -> None:
+    town.add("broken", receiver.url)
+    town.add("operators", another.url, domains=("platform",))
+    with connect(town.database.dsn("streams"), autocommit=True) as streams, sending(town.settings):
+        town.owner.execute("update endpoint set failing_since = now() - interval '3 minutes' where name = 'broken'")
+        judge_endpoints(streams, datetime.now(UTC), ZoneInfo("Asia/Shanghai"))
+        eventually(lambda: [got.data["kind"] for got in another.alerts] == ["endpoint_failing"], "it is told")
+        endpoints.put_state(town.owner, "broken", "removed")
+        judge_endpoints(streams, datetime.now(UTC), ZoneInfo("Asia/Shanghai"))
+        eventually(lambda: [got.data["change"] for got in another.alerts] == ["raised", "ended"], "and that it is over")
+    assert another.alerts[0].data["subject"] == "broken"
+
+
+def test_the_database_goes_away_while_a_message_is_under_way(town: Town, receiver: Receiver) -> None:
+    """Its connections are cut: what was delivered is recorded all the same, what was not is sent."""
+
+    def cut(got: Got) -> None:
+        if len(receiver.got) == 1:
+            with psycopg.connect(admin_dsn(town.settings, town.database.name)) as admin:
+                cuts.extend(
+                    admin.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity"
+                        " where usename = 'citysense_connectors' and datname = current_database()"
+                    ).fetchall()
+                )
+        got.answer(200)
+
+    cuts: list[object] = []
+    receiver.behave = cut
+    town.add("authority", receiver.url)
+    with sending(town.settings):
+        alert = town.find()
+        eventually(lambda: town.states(alert.alert_id) == [(1, "delivered")], "it is recorded")
+        town.find("liantang-1")
+        eventually(lambda: len(receiver.got) == 2, "and what follows is sent")
+    assert len(cuts) >= 2
+    assert len({got.id for got in receiver.got}) == 2
