@@ -13,7 +13,7 @@ from streams.water.columns import Columns, Folded
 from streams.water.danger import REST
 from streams.water.qartod import GOOD, Bools
 from streams.water.quality import NOISES, RATE_OF_CHANGE, intrinsic
-from streams.water.quiet import append_quiet, flat_one
+from streams.water.quiet import append_quiet, flat_one, heavy_rain
 from streams.water.retell import insert, requalified, retract, tell
 from streams.water.rules import period_at
 from streams.water.series import SeriesTable
@@ -103,11 +103,12 @@ def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, 
     """The next sample of a series that is not quiet."""
     ring, rules = table.ring, table.rules[slot]
     track = table.track_before_next(slot)
-    told = run(track, rules, (at,), (value,))
     table.room(slot, 1)
     end = int(ring.start[slot] + ring.length[slot])
-    ring.at[end], ring.value[end], ring.received[end], ring.mark[end] = at, value, received, told.marks[0]
+    ring.at[end], ring.value[end], ring.received[end] = at, value, received
     ring.length[slot] += 1
+    told = run(track, rules, (at,), table.judged(slot, slice(end, end + 1)))
+    ring.mark[end] = told.marks[0]
     if told.held is not None and ring.length[slot] > 1:
         ring.mark[end - 1] = told.held
         folded.requalified.append(requalified(slot, int(ring.at[end - 1]), told.held))
@@ -122,7 +123,10 @@ def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, 
     table.base_low[slot] = np.fmin(table.base_low[slot], value)
     if flag == GOOD:
         table.good_at[slot] = at
-        flat_one(table, folded, place, slot, at, value, before)
+        if table.is_counter[slot]:
+            heavy_rain(table, slot, end, at)
+        else:
+            flat_one(table, folded, place, slot, at, value, before)
     table.remember(slot, told.track)
     if told.ended or _has_news(track, told.track):
         open_before = [each for each in table.told.get(slot, ()) if each.episode.ended_at is None]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from streams.water.columns import Columns, Folded
 from streams.water.qartod import GOOD, SUSPECT, Bools, Floats, Ints
 from streams.water.quality import FLAT_LINE, NOISES
+from streams.water.rain import HEAVY_MM, sums
 from streams.water.series import SeriesTable
 from streams.water.track import RESTING
 
@@ -94,3 +95,12 @@ def flat_one(table: SeriesTable, folded: Folded, place: int, slot: int, at: int,
         table, folded, np.array([place]), one, np.array([at]), np.array([value]), np.array([before]),
         np.array([0]), np.array([1]), one,
     )  # fmt: skip
+
+
+def heavy_rain(table: SeriesTable, slot: int, place: int, at: int) -> None:
+    """Where it rains heavily the water moves: evidence against lines that stand still."""
+    near = table.neighbours.get(slot)
+    if near is not None:
+        fell, _ = sums(table.rain(slot, slice(place, place + 1)), np.array([at], np.int64), 1)
+        if fell[0] >= HEAVY_MM:
+            table.moved_at[near] = np.maximum(table.moved_at[near], at)

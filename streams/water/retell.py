@@ -11,11 +11,12 @@ from typing import Final
 import numpy as np
 
 from streams.water.columns import Folded, Requalified
-from streams.water.danger import Episode
+from streams.water.danger import Episode, Step
 from streams.water.qartod import GOOD, MISSING
 from streams.water.quality import RATE_OF_CHANGE, SPIKE
+from streams.water.rain import LONGEST, Reason, reason
 from streams.water.revisions import Evidence, Told, revise
-from streams.water.rules import ALWAYS, NEVER
+from streams.water.rules import ALWAYS, NEVER, period_at
 from streams.water.series import SeriesTable
 from streams.water.track import FLAG_MASK, NOTHING, RESTING, WAS_SPIKE, Track, resting_at, run
 from streams.water.track import Told as Run
@@ -69,7 +70,7 @@ def _tell_again(table: SeriesTable, folded: Folded, slot: int, within: int, rece
         track: Track = resting_at(cut, float(ring.value[first - 1]))
     else:
         first, cut, track = span.start, ALWAYS, table.bases.get(slot, NOTHING)
-    changed = span.start + within - first
+    changed = _changed_until(table, slot, span.start + within) - first
     told, old, ats = _run(table, slot, track, first, changed)
     for at, before, after in zip(ats, old, told.marks, strict=False):
         if before and (before ^ after) & (FLAG_MASK | WAS_SPIKE):
@@ -94,6 +95,18 @@ def _tell_again(table: SeriesTable, folded: Folded, slot: int, within: int, rece
     tell(table, folded, slot, track, told.ended, received, stop - 1, touched)
 
 
+def _changed_until(table: SeriesTable, slot: int, place: int) -> int:
+    """The place of the last point that a change at this one may concern: the sums of a gauge look back for a day."""
+    if not table.is_counter[slot]:
+        return place
+    span = table.ring.span(slot)
+    if place + 1 >= span.stop:
+        return place
+    until = table.ring.at[place + 1] + LONGEST
+    last = int(np.searchsorted(table.ring.at[span], until, side="right")) - 1
+    return int(span.start) + last
+
+
 def _last_rest(table: SeriesTable, slot: int, place: int) -> int | None:
     """The place of the last point before it where the series was at rest."""
     begin = int(table.ring.start[slot])
@@ -114,7 +127,7 @@ def _run(table: SeriesTable, slot: int, track: Track, first: int, changed: int) 
     while True:
         rows = slice(first, min(first + size, end))
         ats, old = ring.at[rows].tolist(), ring.mark[rows].tolist()
-        told = run(track, table.rules[slot], ats, ring.value[rows].tolist(), old, changed)
+        told = run(track, table.rules[slot], ats, table.judged(slot, rows), old, changed)
         if told.stopped or rows.stop == end:
             return told, old, ats
         size *= 8
@@ -138,11 +151,23 @@ def tell(
         return
     evidence = _evidence(table, slot, newest)
     now, changes = revise(
-        table.rules[slot], touched, episodes, received, int(table.good_at[slot]), evidence, table.zone
-    )
+        table.rules[slot], touched, episodes, received, int(table.good_at[slot]), evidence, table.zone,
+        lambda step: rain_reason(table, slot, step),
+    )  # fmt: skip
     kept = [each for each in table.told.get(slot, ()) if each not in touched]
     table.told[slot] = [*kept, *now]
     folded.changes.extend(changes)
+
+
+def rain_reason(table: SeriesTable, slot: int, step: Step) -> Reason | None:
+    """Which sum put a gauge at its level; None for what is no gauge."""
+    rules = period_at(table.rules[slot], step.at).rain
+    if not rules:
+        return None
+    place, is_there = table.ring.place(slot, step.at)
+    if not is_there:
+        return None
+    return reason(table.rain(slot, slice(place, place + 1)), step.at, rules, step.level)
 
 
 def _evidence(table: SeriesTable, slot: int, newest: int) -> Evidence:

@@ -8,7 +8,7 @@ heard of it becomes a record (`retrospective`), an alert that late data refute i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, Literal
 
@@ -17,9 +17,11 @@ import msgspec
 from streams.alerts.episodes import Alert, Subject, alert_id
 from streams.water import sentences
 from streams.water.danger import RULE, Episode, Step
+from streams.water.rain import Reason
 from streams.water.rules import MINUTE, SeriesRules, instant
 
 What = Literal["raised", "updated", "ended", "retrospective", "withdrawn"]
+Why = Callable[[Step], Reason | None]  # of a gauge: the sum that put it at the step's level
 Evidence = Sequence[tuple[int, float, int]]  # (at, value, flag) of the samples before and at the transition
 
 
@@ -52,6 +54,7 @@ def revise(
     newest_at: int,
     evidence: Evidence,
     zone: tzinfo,
+    why: Why = lambda step: None,
 ) -> tuple[list[Told], list[AlertChange]]:
     """What is told now, and the revisions that tell it."""
     told: list[Told] = []
@@ -63,10 +66,10 @@ def revise(
         known = next((each for each in waiting if _is_same(each.episode, episode)), None)
         change: AlertChange | None
         if known is None:
-            change = _first(rules, episode, clock, delayed, evidence, zone, ids)
+            change = _first(rules, episode, clock, delayed, evidence, zone, why, ids)
         else:
             waiting.remove(known)
-            change = _next(rules, known, episode, clock, delayed, evidence, zone)
+            change = _next(rules, known, episode, clock, delayed, evidence, zone, why)
         if change is not None:
             told.append(Told(change.alert, episode))
             changes.append(change)
@@ -98,6 +101,7 @@ def _first(
     delayed: bool,
     evidence: Evidence,
     zone: tzinfo,
+    why: Why,
     taken: set[uuid.UUID],
 ) -> AlertChange:
     is_over = episode.ended_at is not None
@@ -105,7 +109,7 @@ def _first(
     zh, en = (
         sentences.retrospective(rules, episode, clock, zone)
         if is_over
-        else sentences.raised(rules, episode, step, clock, delayed, zone)
+        else sentences.raised(rules, episode, step, clock, delayed, zone, why(step))
     )
     subject = subject_of(rules, episode.hazard)
     founded_at = episode.started_at
@@ -121,13 +125,22 @@ def _first(
         ended_at=None if episode.ended_at is None else instant(episode.ended_at),
         sentence_zh=zh,
         sentence_en=en,
-        detail=detail(rules, episode, step, 0, evidence, delayed=delayed and not is_over, retrospective=is_over),
+        detail=detail(
+            rules, episode, step, 0, evidence, why(step), delayed=delayed and not is_over, retrospective=is_over
+        ),
     )
     return AlertChange(what="retrospective" if is_over else "raised", at=clock, alert=alert, episode=episode)
 
 
 def _next(
-    rules: SeriesRules, known: Told, episode: Episode, clock: int, delayed: bool, evidence: Evidence, zone: tzinfo
+    rules: SeriesRules,
+    known: Told,
+    episode: Episode,
+    clock: int,
+    delayed: bool,
+    evidence: Evidence,
+    zone: tzinfo,
+    why: Why,
 ) -> AlertChange | None:
     old = known.episode
     if _outline(old) == _outline(episode) and not known.is_withdrawn:
@@ -139,7 +152,7 @@ def _next(
     if episode.ended_at is not None and old.ended_at is None and not known.is_withdrawn:
         what, (zh, en) = "ended", sentences.ended(rules, episode, clock, zone)
     elif episode.ended_at is None and (episode.level > old.level or old.ended_at is not None or episode.flapping):
-        zh, en = sentences.raised(rules, episode, step, clock, delayed, zone)
+        zh, en = sentences.raised(rules, episode, step, clock, delayed, zone, why(step))
     elif episode.ended_at is None and episode.level < old.level:
         zh, en = sentences.lowered(rules, step, old.level, clock, zone)
     else:
@@ -158,6 +171,7 @@ def _next(
             step,
             old.level,
             evidence,
+            why(step),
             delayed=delayed and episode.ended_at is None,
             retrospective=was_retrospective and episode.ended_at is not None,
         ),
@@ -194,12 +208,14 @@ def detail(
     step: Step,
     previous_level: int,
     evidence: Evidence,
+    why: Reason | None,
     *,
     delayed: bool,
     retrospective: bool,
 ) -> dict[str, Any]:
     """What explains the transition: rule and version, the threshold and its source, the samples and their flags."""
-    rule = step.rule
+    rule = step.rule if why is None else why.rule
+    summed = None if why is None else {"hours": why.sum.hours, "mm": why.sum.mm, "missing_share": why.sum.missing_share}
     return {
         "rule": RULE,
         "element": rules.element,
@@ -221,6 +237,7 @@ def detail(
             "source": rule.source,
             "version": rule.version,
         },
+        "rain": summed,
         "readings": [{"observed_at": _text(at), "value": value, "flag": flag} for at, value, flag in evidence],
         "steps": [{"at": _text(each.at), "level": each.level, "value": each.value} for each in episode.steps],
         "flapping": episode.flapping,

@@ -79,13 +79,13 @@ class Ring:
         begin = int(self.start[slot])
         return slice(begin, begin + int(self.length[slot]))
 
-    def expired(self, slot: int) -> int:
+    def expired(self, slot: int, times: int = 1) -> int:
         """How many points may be dropped: those beyond the horizon, and at most half of a block that is full."""
         length = int(self.length[slot])
         if not length:
             return 0
         ats = self.at[self.span(slot)]
-        old = int(np.searchsorted(ats, ats[-1] - self.horizon))
+        old = int(np.searchsorted(ats, ats[-1] - times * self.horizon))
         if length - old >= self.most:
             return max(old, length - self.most // 2)
         return old

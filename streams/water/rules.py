@@ -6,7 +6,7 @@ Times are whole microseconds since 1970 (UTC): the only time that the folds of w
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,7 +24,10 @@ NEVER: Final = 1 << 62
 FRESH_MIN_RIVER: Final = 60  # older data raise no immediate alert (water.md 2.4)
 FRESH_MIN: Final = 15
 CLOCK_AHEAD: Final = 5 * MINUTE  # a reading from further in the future has a wrong clock
+HALF: Final = 0.5  # rain that is not yet below the off-line of a level has a severity so much below it
 RAIN_SUM_PREFIX: Final = "rain_sum_"  # thresholds on rain_sum_3h_mm are judged on sums over the gauge's own counts
+
+RELATIVE: Final = "level_relative_m"  # above the reference value of the register
 
 SeriesKey = tuple[str, str, str]  # source, station, element
 
@@ -48,6 +51,13 @@ class HazardRules(msgspec.Struct, frozen=True):
     lowest_on: float
 
 
+class RainRule(msgspec.Struct, frozen=True):
+    """A colour of a sum over so many hours."""
+
+    hours: int
+    rule: LevelRule
+
+
 class Period(msgspec.Struct, frozen=True):
     """Rules of a series in [begins, ends). The judged value is scale * reading + offset."""
 
@@ -60,6 +70,7 @@ class Period(msgspec.Struct, frozen=True):
     rate: float = float("inf")  # of the value in a microsecond
     noise: float = 0.0
     hazards: tuple[HazardRules, ...] = ()
+    rain: tuple[RainRule, ...] = ()  # of a gauge: its sums are judged, never its count
 
 
 class SeriesRules(msgspec.Struct, frozen=True):
@@ -72,14 +83,10 @@ class SeriesRules(msgspec.Struct, frozen=True):
     fresh_for: int = FRESH_MIN_RIVER * MINUTE
     flat_line: int = 60 * MINUTE
     cadence: int = 300 * SECOND
-    rain: tuple[RainRule, ...] = ()  # of a gauge: its sums are judged, never its count
 
 
-class RainRule(msgspec.Struct, frozen=True):
-    """A colour of a sum over so many hours."""
-
-    hours: int
-    rule: LevelRule
+def is_gauge(rules: SeriesRules) -> bool:
+    return rules.element.startswith("rain_")
 
 
 def micros(at: datetime) -> int:
@@ -130,20 +137,27 @@ def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
         dated.sort(key=lambda station: (station.valid_from, station.version))
         own = thresholds.get(station_id, [])
         newest = dated[-1]
-        elements = {newest.element} | {each.element for each in own if not each.element.startswith(RAIN_SUM_PREFIX)}
+        elements = {newest.element} | {each.element for each in own if not _is_of_sums(each)}
         for element in sorted(elements):
             rules = _series(dated, element, own, [])
             found[newest.source, newest.station, element] = rules
             if element == newest.element and station_id in heights:
                 found[newest.source, newest.station, "distance_m"] = _series(dated, element, own, heights[station_id])
+            if element == "level_m" and newest.reference_value_m is not None:
+                found[newest.source, newest.station, RELATIVE] = _series(dated, element, own, [], is_relative=True)
     return found
 
 
 def _series(
-    dated: list[Station], element: str, thresholds: Iterable[Threshold], heights: list[SensorHeight]
+    dated: list[Station],
+    element: str,
+    thresholds: Iterable[Threshold],
+    heights: list[SensorHeight],
+    is_relative: bool = False,
 ) -> SeriesRules:
     newest = dated[-1]
-    own = [each for each in thresholds if each.element == element]
+    has_sums = newest.kind == "rain" and element == newest.element
+    own = [each for each in thresholds if each.element == element or (has_sums and _is_of_sums(each))]
     is_river = newest.kind in ("river", "reservoir")
     return SeriesRules(
         station_id=newest.station_id,
@@ -151,25 +165,52 @@ def _series(
         kind=newest.kind,
         name_zh=newest.name_zh,
         name_en=newest.name_en,
-        periods=_periods(dated, element, own, heights),
+        periods=_periods(dated, element, own, heights, is_relative),
         fresh_for=(FRESH_MIN_RIVER if is_river else FRESH_MIN) * MINUTE,
         flat_line=round(newest.flat_line_min * MINUTE),
         cadence=round(newest.cadence_s * SECOND),
-        rain=_rain_rules(thresholds) if newest.kind == "rain" else (),
     )
 
 
-def _rain_rules(thresholds: Iterable[Threshold]) -> tuple[RainRule, ...]:
-    rules = []
-    for threshold in thresholds:
-        if threshold.element.startswith(RAIN_SUM_PREFIX):
-            hours = int(threshold.element.removeprefix(RAIN_SUM_PREFIX).split("h", 1)[0])
-            rules.append(RainRule(hours, level_rule(threshold)))
-    return tuple(sorted(rules, key=lambda each: (each.rule.level, each.hours)))
+def _is_of_sums(threshold: Threshold) -> bool:
+    return threshold.element.startswith(RAIN_SUM_PREFIX)
+
+
+def rain_rules(thresholds: Iterable[Threshold]) -> tuple[RainRule, ...]:
+    newest: dict[tuple[int, int], RainRule] = {}
+    for threshold in sorted(thresholds, key=lambda each: (each.valid_from, each.version)):
+        hours = int(threshold.element.removeprefix(RAIN_SUM_PREFIX).split("h", 1)[0])
+        found = RainRule(hours, level_rule(threshold))
+        newest[found.rule.level, hours] = found
+    return tuple(newest[key] for key in sorted(newest))
+
+
+def rain_hazard(rules: Sequence[RainRule]) -> tuple[HazardRules, ...]:
+    """The lines that the severity crosses, with what the thresholds say of confirmation and hold."""
+    levels = []
+    for level in sorted({each.rule.level for each in rules}):
+        own = [each.rule for each in rules if each.rule.level == level]
+        levels.append(
+            LevelRule(
+                level=level,
+                on=float(level),
+                off=level - HALF,
+                confirm=min(rule.confirm for rule in own),
+                confirm_max=min(rule.confirm_max for rule in own),
+                hold=max(rule.hold for rule in own),
+                source=own[0].source,
+                version=max(rule.version for rule in own),
+            )
+        )
+    return (HazardRules("rain", tuple(levels), levels[0].on),) if levels else ()
 
 
 def _periods(
-    dated: list[Station], element: str, thresholds: list[Threshold], heights: list[SensorHeight]
+    dated: list[Station],
+    element: str,
+    thresholds: list[Threshold],
+    heights: list[SensorHeight],
+    is_relative: bool,
 ) -> tuple[Period, ...]:
     starts: list[datetime] = [row.valid_from for row in dated[1:]]
     starts += [row.valid_from for row in thresholds] + [row.valid_from for row in heights]
@@ -177,7 +218,8 @@ def _periods(
     begins = sorted({ALWAYS, *(micros(at) for at in (*starts, *stops) if at is not None)})
     ends = [*begins[1:], NEVER]
     return tuple(
-        _period(begin, end, dated, element, thresholds, heights) for begin, end in zip(begins, ends, strict=True)
+        _period(begin, end, dated, element, thresholds, heights, is_relative)
+        for begin, end in zip(begins, ends, strict=True)
     )
 
 
@@ -188,6 +230,7 @@ def _period(
     element: str,
     thresholds: list[Threshold],
     heights: list[SensorHeight],
+    is_relative: bool,
 ) -> Period:
     station = next((each for each in reversed(dated) if micros(each.valid_from) <= begins), dated[0])
     scale, offset = 1.0, 0.0
@@ -196,9 +239,12 @@ def _period(
         if height is None:  # no deployment is known: the distance means no level
             return Period(begins, ends, low=float("inf"), high=float("-inf"))
         scale, offset = -1.0, height.height_m
-    elif element == "level_m" and station.reference_value_m is not None:
+    elif is_relative and station.reference_value_m is not None:
         offset = station.reference_value_m
-    is_judged = element == station.element
+    is_judged = element == station.element and station.kind != "rain"
+    held = [each for each in thresholds if _holds(each, begins)]
+    of_sums = rain_rules(each for each in held if _is_of_sums(each))
+    of_values = hazards_at(each for each in held if not _is_of_sums(each))
     return Period(
         begins,
         ends,
@@ -210,7 +256,8 @@ def _period(
         if is_judged and station.rate_limit_per_min is not None
         else float("inf"),
         noise=station.noise_p99 if is_judged else 0.0,
-        hazards=hazards_at([each for each in thresholds if _holds(each, begins)]),
+        hazards=rain_hazard(of_sums) or of_values,
+        rain=of_sums,
     )
 
 

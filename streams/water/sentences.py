@@ -8,7 +8,8 @@ from typing import Final
 from schemas.water_registers import LEVELS
 from streams.sources.silence import clock_text
 from streams.water.danger import Episode, Step
-from streams.water.rules import SeriesRules, instant
+from streams.water.rain import Reason
+from streams.water.rules import SeriesRules, instant, is_gauge
 
 COLOUR_ZH: Final = ("", "蓝色", "黄色", "橙色", "红色")
 COLOUR_EN: Final = ("", *LEVELS)
@@ -18,7 +19,6 @@ QUANTITY_ZH: Final = {
     "flow_m3s": ("流量", "立方米每秒"),
     "velocity_ms": ("流速", "米每秒"),
     "rain_1h_mm": ("小时雨量", "毫米"),
-    "rain_severity": ("雨量", "级"),
 }
 QUANTITY_EN: Final = {
     "level_m": ("water level", "m"),
@@ -26,7 +26,6 @@ QUANTITY_EN: Final = {
     "flow_m3s": ("flow", "m³/s"),
     "velocity_ms": ("velocity", "m/s"),
     "rain_1h_mm": ("rain of one hour", "mm"),
-    "rain_severity": ("rain", ""),
 }
 Sentences = tuple[str, str]  # zh, en
 
@@ -46,7 +45,15 @@ def clock(at: int, now: datetime, zone: tzinfo) -> str:
     return clock_text(instant(at), now, zone)
 
 
-def raised(rules: SeriesRules, episode: Episode, step: Step, clock_at: int, delayed: bool, zone: tzinfo) -> Sentences:
+def raised(
+    rules: SeriesRules,
+    episode: Episode,
+    step: Step,
+    clock_at: int,
+    delayed: bool,
+    zone: tzinfo,
+    why: Reason | None = None,
+) -> Sentences:
     """The danger is at `step.level` now: it began there, or it rose to it."""
     now = instant(clock_at)
     station_zh, station_en = names(rules)
@@ -55,7 +62,9 @@ def raised(rules: SeriesRules, episode: Episode, step: Step, clock_at: int, dela
     crossed = clock(step.crossed_at, now, zone)
     zh = f"{COLOUR_ZH[step.level]}预警：{station_zh} {at} {value_zh}"
     en = f"{COLOUR_EN[step.level].capitalize()} alert: {station_en} at {at}, {value_en}"
-    if step.rule is not None:
+    if why is not None:
+        zh, en = rain(rules, step, why, at)
+    elif step.rule is not None:
         unit_zh = QUANTITY_ZH.get(rules.element, ("", ""))[1]
         unit_en = QUANTITY_EN.get(rules.element, ("", ""))[1]
         zh += f"，{crossed} 起达到阈值 {step.rule.on:.2f} {unit_zh}（依据：{step.rule.source}）"
@@ -67,11 +76,34 @@ def raised(rules: SeriesRules, episode: Episode, step: Step, clock_at: int, dela
     return f"{zh}。", f"{en}."
 
 
+def rain(rules: SeriesRules, step: Step, why: Reason, at: str) -> Sentences:
+    """Which sum, over what line; and how much of it is not known."""
+    station_zh, station_en = names(rules)
+    hours, mm, missing = why.sum
+    zh = f"{COLOUR_ZH[step.level]}预警：{station_zh} 截至 {at}，{hours} 小时降雨 {mm:.1f} 毫米"
+    zh += f"，达到阈值 {why.rule.on:g} 毫米（依据：{why.rule.source}）"
+    en = f"{COLOUR_EN[step.level].capitalize()} alert: {station_en} up to {at}, {mm:.1f} mm of rain in {hours} h"
+    en += f", at or over {why.rule.on:g} mm (source: {why.rule.source})"
+    if missing >= 0.01:
+        zh, en = f"{zh}，其中 {missing:.0%} 时段缺测", f"{en}; {missing:.0%} of that time is missing"
+    return zh, en
+
+
+def highest(rules: SeriesRules, episode: Episode) -> Sentences:
+    """The peak in words. Of a gauge that is its colour: what is summed has no single peak."""
+    if is_gauge(rules):
+        return f"级别{COLOUR_ZH[episode.highest]}", f"level {COLOUR_EN[episode.highest]}"
+    return measured(rules.element, episode.peak)
+
+
 def lowered(rules: SeriesRules, step: Step, before: int, clock_at: int, zone: tzinfo) -> Sentences:
     now = instant(clock_at)
     station_zh, station_en = names(rules)
-    value_zh, value_en = measured(rules.element, step.value)
     at = clock(step.at, now, zone)
+    if is_gauge(rules):
+        value_zh, value_en = "雨势减弱", "the rain abates"
+    else:
+        value_zh, value_en = measured(rules.element, step.value)
     return (
         f"{station_zh} {at} {value_zh}，预警由{COLOUR_ZH[before]}降为{COLOUR_ZH[step.level]}。",
         f"{station_en} at {at}, {value_en}: the alert falls from {COLOUR_EN[before]} to {COLOUR_EN[step.level]}.",
@@ -82,7 +114,7 @@ def ended(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo) -> 
     now = instant(clock_at)
     station_zh, station_en = names(rules)
     end = clock(episode.ended_at or clock_at, now, zone)
-    peak_zh, peak_en = measured(rules.element, episode.peak)
+    peak_zh, peak_en = highest(rules, episode)
     peak_at = clock(episode.peak_at, now, zone)
     return (
         f"解除：{station_zh} {end} 解除{COLOUR_ZH[episode.highest]}预警，最高{peak_zh}（{peak_at}）。",
@@ -95,7 +127,7 @@ def retrospective(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzi
     now = instant(clock_at)
     station_zh, station_en = names(rules)
     begin, end = clock(episode.started_at, now, zone), clock(episode.ended_at or clock_at, now, zone)
-    peak_zh, peak_en = measured(rules.element, episode.peak)
+    peak_zh, peak_en = highest(rules, episode)
     return (
         f"补记：{station_zh} {begin} 至 {end} 曾达{COLOUR_ZH[episode.highest]}级别，"
         f"最高{peak_zh}；数据迟到，仅作记录。",
@@ -119,7 +151,7 @@ def corrected(rules: SeriesRules, episode: Episode, clock_at: int, zone: tzinfo)
     now = instant(clock_at)
     station_zh, station_en = names(rules)
     begin = clock(episode.started_at, now, zone)
-    peak_zh, peak_en = measured(rules.element, episode.peak)
+    peak_zh, peak_en = highest(rules, episode)
     return (
         f"更正：{station_zh} {begin} 起的预警按迟到的数据修正，最高级别{COLOUR_ZH[episode.highest]}，最高{peak_zh}。",
         f"Corrected by late data: the alert of {station_en} since {begin}, highest level "

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.water.qartod import Bools, Flags, Floats, Ints
+from streams.water.rain import AMOUNTS, COUNTS, LONGEST, Record, record_of, severity
 from streams.water.revisions import Told
 from streams.water.ring import Ring
 from streams.water.rules import ALWAYS, NEVER, Period, SeriesKey, SeriesRules, period_at
 from streams.water.track import FLAG_MASK, NOTHING, RESTING, Track, resting_at, run
 
 FORECAST_FLOOR: Final = 0.5  # of the way from the lowest of the last day to the lowest threshold
-COUNTERS: Final = ("rain_total_mm",)  # a count that stands still is quiet
+GAUGE_RING: Final = 2  # a gauge's day of late counts needs the day before it for its sums
 INF: Final = float("inf")
 
 
@@ -96,7 +97,7 @@ class SeriesTable:
         for key, rules in items:
             slot = self.slots[key]
             self.rules[slot] = rules
-            self.is_counter[slot] = key[2] in COUNTERS or bool(rules.rain)
+            self.is_counter[slot] = key[2] in COUNTS or key[2] in AMOUNTS
             self.flat_line[slot] = rules.flat_line
             self.use_period(slot, period_at(rules, int(self.last_at[slot])))
 
@@ -126,7 +127,8 @@ class SeriesTable:
     def set_quiet(self, slot: int, period: Period) -> None:
         """Between which values a sample of this series need not be looked at one by one, while it is at rest."""
         if self.is_counter[slot]:
-            self.quiet_low[slot] = self.quiet_high[slot] = self.last_value[slot]
+            dry = self.last_value[slot] if self.rules[slot].element in COUNTS else 0.0
+            self.quiet_low[slot] = self.quiet_high[slot] = dry
             return
         on = min((hazard.lowest_on for hazard in period.hazards), default=INF)
         base = float(self.base_low[slot])
@@ -150,9 +152,33 @@ class SeriesTable:
         else:
             self.tracks[slot] = track
 
+    def judged(self, slot: int, rows: slice) -> list[float]:
+        """What the danger sees of these points: their values, or of a gauge the severity of its sums."""
+        rules = self.rules[slot]
+        if not any(period.rain for period in rules.periods):
+            values: list[float] = self.ring.value[rows].tolist()
+            return values
+        record, ats = self.rain(slot, rows), self.ring.at[rows]
+        found = np.zeros(len(ats))
+        for period in rules.periods:
+            within = (ats >= period.begins) & (ats < period.ends)
+            if period.rain and within.any():
+                found[within] = severity(record, ats[within], period.rain)
+        severities: list[float] = found.tolist()
+        return severities
+
+    def rain(self, slot: int, rows: slice) -> Record:
+        """The rain of a gauge, as far back as the sums of these points look."""
+        begin, first = int(self.ring.start[slot]), rows.start
+        if rows.start < rows.stop:
+            since = self.ring.at[rows.start] - LONGEST
+            first = max(begin + int(np.searchsorted(self.ring.at[begin : rows.stop], since)) - 1, begin)
+        known = slice(first, rows.stop)
+        return record_of(self.rules[slot].element, self.ring.at[known], self.ring.value[known])
+
     def expire(self, slot: int) -> None:
         """Drop the points that late data may no longer change. The track before the first that stays is kept."""
-        points = self.ring.expired(slot)
+        points = self.ring.expired(slot, GAUGE_RING if self.is_counter[slot] else 1)
         if not points:
             return
         span = self.ring.span(slot)
@@ -161,8 +187,8 @@ class SeriesTable:
         if marks[-1] & RESTING:
             base = resting_at(int(self.ring.at[dropped.stop - 1]), float(self.ring.value[dropped.stop - 1]))
         else:
-            ats, values = self.ring.at[dropped].tolist(), self.ring.value[dropped].tolist()
-            base = run(self.bases.get(slot, NOTHING), self.rules[slot], ats, values).track
+            ats = self.ring.at[dropped].tolist()
+            base = run(self.bases.get(slot, NOTHING), self.rules[slot], ats, self.judged(slot, dropped)).track
         self.bases[slot] = base
         self.ring.drop(slot, points)
         floor_at = int(self.ring.floor_at[slot])
@@ -213,10 +239,11 @@ class SeriesTable:
         if kept is None:
             self.ring.mark[span] = [p.flag & FLAG_MASK | (RESTING if p.flag == 1 else 0) for p in points]
             held = points[-1].flag == 2
-            track = run(self._before_held(slot), self.rules[slot], [points[-1].at], [points[-1].value]).track
+            last = slice(span.stop - 1, span.stop)
+            track = run(self._before_held(slot), self.rules[slot], [points[-1].at], self.judged(slot, last)).track
             self.remember(slot, track if held else resting_at(points[-1].at, points[-1].value))
         else:
-            told = run(kept.base, self.rules[slot], [p.at for p in points], [p.value for p in points])
+            told = run(kept.base, self.rules[slot], [p.at for p in points], self.judged(slot, span))
             self.ring.mark[span] = told.marks
             self.remember(slot, told.track)
         self._columns_of_last(slot, points)
