@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from connectors.transports import fetch
-from connectors.transports.fetch import NO_CURSOR, Client, Cursor, Fetched, FetchFailed, Inflater, is_public
+from connectors.transports.addresses import is_public
+from connectors.transports.fetch import NO_CURSOR, Client, Cursor, Fetched, FetchFailed, Inflater
 from schemas.settings import Connectors
 from tests.connectors.servers import Asked, Feed
 
