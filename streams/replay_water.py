@@ -159,6 +159,10 @@ def scores(played: Replayed) -> str:
             spread = delays.quantile([0.0, 0.5, 0.9, 1.0])
             told = zip(("least", "median", "p90", "most"), spread, strict=True)
             lines.append("delay from crossing to alert, minutes: " + ", ".join(f"{word} {q:.1f}" for word, q in told))
+    for name, outlook in sorted(played.outlooks.items()):
+        lead = f", lead {pd.Series(outlook.leads_min).median():.1f} min (median)" if outlook.leads_min else ""
+        off = "" if outlook.is_told else "; switched off here"
+        lines.append(f"forecasts, {name}: {outlook.hits} came true, {outlook.false} did not{lead}{off}")
     flags = pd.Series([mark.tests for shown in played.shown for mark in shown.marks], dtype=str).value_counts()
     if len(flags):
         lines.append("samples that are not good: " + ", ".join(f"{n} {test or 'missing'}" for test, n in flags.items()))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.water import SourceQuality
+from streams.alerts.episodes import Change
 from streams.water.qartod import Bools, Flags, Floats, Ints
 from streams.water.quality import DEVICE_WORDS, OF_SOURCE
 from streams.water.revisions import AlertChange
@@ -50,6 +51,7 @@ class Folded(msgspec.Struct):
     slow: int = 0
     requalified: list[Requalified] = msgspec.field(default_factory=list)
     changes: list[AlertChange] = msgspec.field(default_factory=list)
+    outlooks: list[Change] = msgspec.field(default_factory=list)  # forecasts, as alerts of their own
     changed_slots: set[int] = msgspec.field(default_factory=set)  # their `kept` may be another
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from streams.water.columns import Columns, Folded
 from streams.water.danger import REST
+from streams.water.forecast import WINDOW, Outlook, Situation, look
 from streams.water.qartod import GOOD, Bools
 from streams.water.quality import NOISES, RATE_OF_CHANGE, intrinsic
 from streams.water.quiet import append_quiet, flat_one, heavy_rain
@@ -133,6 +134,8 @@ def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, 
         tell(table, folded, slot, told.track, told.ended, received, end, open_before)
     elif not told.track.is_resting or not track.is_resting:
         folded.changed_slots.add(slot)
+    if flag == GOOD and not table.is_counter[slot]:
+        _look_ahead(table, folded, slot, end, received)
 
 
 def _has_news(before: Track, after: Track) -> bool:
@@ -140,3 +143,27 @@ def _has_news(before: Track, after: Track) -> bool:
     return after.dangers is not before.dangers and any(
         danger.episode is not before.dangers.get(hazard, REST).episode for hazard, danger in after.dangers.items()
     )
+
+
+def _look_ahead(table: SeriesTable, folded: Folded, slot: int, newest: int, received: int) -> None:
+    """The outlook after the newest sample, for each hazard."""
+    rules, ring = table.rules[slot], table.ring
+    at = int(ring.at[newest])
+    outlooks = table.outlooks.get(slot, {})
+    if at < received - rules.fresh_for and not outlooks:
+        return
+    begin = int(ring.start[slot])
+    first = begin + int(np.searchsorted(ring.at[begin : newest + 1], at - WINDOW))
+    good = (ring.mark[first : newest + 1] & FLAG_MASK) == GOOD
+    ats, values = ring.at[first : newest + 1][good].tolist(), ring.value[first : newest + 1][good].tolist()
+    track = table.tracks.get(slot)
+    for hazard in period_at(rules, at).hazards:
+        before = outlooks.get(hazard.hazard, Outlook())
+        danger = REST if track is None else track.dangers.get(hazard.hazard, REST)
+        situation = Situation(ats, values, float(table.base_low[slot]), danger.level, received)
+        after, changes = look(before, rules, hazard, situation, table.zone)
+        if after is not before:
+            outlooks = {**outlooks, hazard.hazard: after}
+            table.outlooks[slot] = outlooks
+            folded.outlooks.extend(changes)
+            folded.changed_slots.add(slot)

@@ -11,10 +11,12 @@ import numpy as np
 
 from schemas.water import StationReading
 from schemas.water_registers import WaterRegister
+from streams.alerts.episodes import Change
 from streams.water.columns import Columns, doubted, micros_of, stated_of
 from streams.water.crossings import Crossing, crossings_of
 from streams.water.danger import Episode, Step
 from streams.water.fold import fold
+from streams.water.forecast import Outlook
 from streams.water.qartod import GOOD
 from streams.water.quality import tests_text
 from streams.water.revisions import AlertChange, Told
@@ -72,6 +74,8 @@ class Replayed(msgspec.Struct, frozen=True):
     changes: list[AlertChange]
     crossings: list[Crossing]
     shown: list[Shown]
+    forecasts: list[Change]  # told beside the alerts, always apart from them
+    outlooks: dict[str, Outlook]  # by station and hazard: how often forecasts came true
     readings: int
     unjudged: int
     flapped: int
@@ -87,6 +91,7 @@ def replay(readings: Sequence[StationReading], register: WaterRegister, zone: tz
     """The alerts of these readings. Nothing is too late for a replay: its ring holds all."""
     table = table_of(register, zone, Ring(hours=1e6, most=1 << 40))
     changes: list[AlertChange] = []
+    forecasts: list[Change] = []
     failed: dict[int, dict[int, Mark]] = {}
     judged = [row for row in readings if (row.source, row.station, row.element) in table.slots]
     for begin in range(0, len(judged), take):
@@ -94,6 +99,7 @@ def replay(readings: Sequence[StationReading], register: WaterRegister, zone: tz
         columns = columns_of_rows(table, rows)
         folded = fold(table, columns)
         changes.extend(folded.changes)
+        forecasts.extend(folded.outlooks)
         for place in np.flatnonzero(folded.flag != GOOD).tolist():
             at, value = int(columns.at[place]), float(folded.judged[place])
             mark = Mark(at, value, int(folded.flag[place]), tests_text(int(folded.tests[place])))
@@ -114,6 +120,12 @@ def replay(readings: Sequence[StationReading], register: WaterRegister, zone: tz
         changes=changes,
         crossings=crossings_of(table, changes),
         shown=[_shown(table, key, slot, failed.get(slot, {})) for key, slot in table.slots.items()],
+        forecasts=forecasts,
+        outlooks={
+            f"{table.rules[slot].station_id} {hazard}": outlook
+            for slot, by_hazard in table.outlooks.items()
+            for hazard, outlook in by_hazard.items()
+        },
         readings=len(readings),
         unjudged=len(readings) - len(judged),
         flapped=sum(episode.flapping for _, episode in episodes),

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from streams.water.forecast import FLOOR, Outlook
 from streams.water.qartod import Bools, Flags, Floats, Ints
 from streams.water.rain import AMOUNTS, COUNTS, LONGEST, Record, record_of, severity
 from streams.water.revisions import Told
@@ -17,7 +18,6 @@ from streams.water.ring import Ring
 from streams.water.rules import ALWAYS, NEVER, Period, SeriesKey, SeriesRules, period_at
 from streams.water.track import FLAG_MASK, NOTHING, RESTING, Track, resting_at, run
 
-FORECAST_FLOOR: Final = 0.5  # of the way from the lowest of the last day to the lowest threshold
 GAUGE_RING: Final = 2  # a gauge's day of late counts needs the day before it for its sums
 INF: Final = float("inf")
 
@@ -28,6 +28,7 @@ class Kept(msgspec.Struct, frozen=True):
     floor_at: int
     base: Track
     told: tuple[Told, ...] = ()
+    outlooks: dict[str, Outlook] = {}  # by hazard
 
 
 class Point(NamedTuple):
@@ -45,8 +46,8 @@ class SeriesTable:
     __slots__ = (
         "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at",
         "high", "is_counter", "last_at", "last_value", "low", "moved_at", "neighbours", "newest_at", "noise", "offset",
-        "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots", "suspect_at", "told",
-        "tracks", "zone",
+        "outlooks", "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots", "suspect_at",
+        "told", "tracks", "zone",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, ring: Ring | None = None) -> None:
@@ -57,6 +58,7 @@ class SeriesTable:
         self.tracks: dict[int, Track] = {}  # of series that are not at rest
         self.bases: dict[int, Track] = {}  # before the ring's first point, where that was not at rest
         self.told: dict[int, list[Told]] = {}  # alerts that touch the ring
+        self.outlooks: dict[int, dict[str, Outlook]] = {}
         self.neighbours: dict[int, npt.NDArray[np.int64]] = {}
         whole, real, truth = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
         self.last_at: Ints = whole  # of the newest point, and its value
@@ -130,9 +132,12 @@ class SeriesTable:
             dry = self.last_value[slot] if self.rules[slot].element in COUNTS else 0.0
             self.quiet_low[slot] = self.quiet_high[slot] = dry
             return
+        if any(each.forecast is not None for each in self.outlooks.get(slot, {}).values()):
+            self.quiet_low[slot], self.quiet_high[slot] = INF, -INF  # until the forecast comes true or expires
+            return
         on = min((hazard.lowest_on for hazard in period.hazards), default=INF)
         base = float(self.base_low[slot])
-        floor = on if np.isnan(base) or on == INF else base + FORECAST_FLOOR * (on - base)
+        floor = on if np.isnan(base) or on == INF else base + FLOOR * (on - base)
         self.quiet_low[slot] = period.low
         self.quiet_high[slot] = min(period.high, np.nextafter(on, -INF), floor)
 
@@ -210,15 +215,17 @@ class SeriesTable:
         """What a restart needs beside the readings; None: nothing."""
         told = self.told.get(slot)
         base = self.bases.get(slot, NOTHING)
-        if not told and self.resting[slot] and base.is_resting:
+        outlooks = self.outlooks.get(slot, {})
+        if not told and not outlooks and self.resting[slot] and base.is_resting:
             return None
-        return Kept(int(self.ring.floor_at[slot]), base, tuple(told or ()))
+        return Kept(int(self.ring.floor_at[slot]), base, tuple(told or ()), outlooks)
 
     def restore(self, slot: int, points: Sequence[Point], kept: Kept | None) -> None:
         """A series as it was: its points newer than the floor (of one at rest: as many as are at hand), in order."""
         self.tracks.pop(slot, None)
         self.bases.pop(slot, None)
         self.told.pop(slot, None)
+        self.outlooks.pop(slot, None)
         self.ring.length[slot] = 0
         floor_at = ALWAYS if kept is None else kept.floor_at
         points = [point for point in points if point.at > floor_at]
@@ -227,6 +234,8 @@ class SeriesTable:
             self.bases[slot] = kept.base
             if kept.told:
                 self.told[slot] = list(kept.told)
+            if kept.outlooks:
+                self.outlooks[slot] = dict(kept.outlooks)
         if not points:
             self.remember(slot, NOTHING if kept is None else kept.base)
             return

@@ -1,0 +1,236 @@
+"""Will the water reach the next level soon? A projection beside what is observed: it is `likely`, never `observed`.
+
+Theil-Sen over the last quarter of an hour. A forecast expires by itself; whether it came true is kept per station, and
+where most of them do not it is no longer told (it goes on in silence, so that it can prove itself again). Late samples
+make no forecast: what was to come has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from streams.alerts.episodes import Alert, Change, Subject, alert_id
+from streams.water.rules import MINUTE, HazardRules, LevelRule, SeriesRules, instant
+from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock, measured, names
+
+RULE: Final = "forecast/1"
+WINDOW: Final = 15 * MINUTE
+HORIZON: Final = 30 * MINUTE
+LEAST_POINTS: Final = 4
+LEAST_SLOPE: Final = 0.003  # of the value in a minute: 3 mm
+FLOOR: Final = 0.6  # of the way from the lowest of the day to the level
+LEAST_RESOLVED: Final = 5  # forecasts before a station is judged by them
+MOST_FALSE: Final = 0.5
+
+
+class Forecast(msgspec.Struct, frozen=True):
+    level: int
+    made_at: int
+    crosses_at: int  # as projected last
+    expires_at: int
+    slope_per_min: float
+    value: float
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Of one (series, hazard): the forecast that stands, what was told of it, and how often they came true."""
+
+    forecast: Forecast | None = None
+    alert: Alert | None = None  # None: nothing stands, or it is not told
+    hits: int = 0
+    false: int = 0
+    leads_min: tuple[float, ...] = ()  # of the last hits
+
+    @property
+    def is_told(self) -> bool:
+        resolved = self.hits + self.false
+        return resolved < LEAST_RESOLVED or self.false <= MOST_FALSE * resolved
+
+    @property
+    def hit_rate(self) -> float | None:
+        resolved = self.hits + self.false
+        return self.hits / resolved if resolved else None
+
+
+class Situation(NamedTuple):
+    """What an outlook is made from: the good samples of the window, in order, and what is known beside them."""
+
+    ats: Sequence[int]
+    values: Sequence[float]
+    base: float  # the lowest of the day
+    level: int  # the danger that is observed
+    received: int
+
+
+def theil_sen(ats: Sequence[int], values: Sequence[float]) -> float:
+    """The median slope of all pairs, in a minute. At least two samples of different times."""
+    x, y = np.array(ats, np.float64) / MINUTE, np.array(values)
+    first, second = np.triu_indices(len(x), 1)
+    return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
+
+
+def project(situation: Situation, hazard: HazardRules) -> Forecast | None:
+    """The highest level above the observed one that is reached within the horizon at the pace of the window."""
+    ats, values = situation.ats, situation.values
+    if len(ats) < LEAST_POINTS:
+        return None
+    value, at = values[-1], ats[-1]
+    above = [rule for rule in hazard.levels if rule.level > situation.level and rule.on > value]
+    if not above or value < situation.base + FLOOR * (above[0].on - situation.base):
+        return None
+    slope = theil_sen(ats, values)
+    if slope < LEAST_SLOPE:
+        return None
+    reached = [rule for rule in above if (rule.on - value) / slope * MINUTE <= HORIZON]
+    if not reached:
+        return None
+    rule = reached[-1]
+    crosses_at = at + round((rule.on - value) / slope * MINUTE)
+    return Forecast(rule.level, at, crosses_at, at + HORIZON, round(slope, 5), value)
+
+
+def look(
+    outlook: Outlook, rules: SeriesRules, hazard: HazardRules, situation: Situation, zone: tzinfo
+) -> tuple[Outlook, list[Change]]:
+    """The outlook after a good sample, and what is told of it."""
+    changes: list[Change] = []
+    at, value = situation.ats[-1], situation.values[-1]
+    standing = outlook.forecast
+    if standing is not None:
+        line = _line(hazard, standing.level)
+        if line is None or at > standing.expires_at:
+            outlook = _resolved(outlook, rules, None, situation.received, zone, changes)
+        elif value >= line.on:
+            outlook = _resolved(outlook, rules, at, situation.received, zone, changes)
+    found = project(situation, hazard)
+    if found is None:
+        return outlook, changes
+    standing = outlook.forecast
+    if standing is None or found.level > standing.level:
+        if standing is not None:
+            found = msgspec.structs.replace(found, made_at=standing.made_at)
+        outlook = msgspec.structs.replace(outlook, forecast=found)
+        outlook = _told(outlook, rules, hazard, found, situation.received, zone, changes)
+    elif found.level == standing.level:
+        renewed = msgspec.structs.replace(found, made_at=standing.made_at)
+        outlook = msgspec.structs.replace(outlook, forecast=renewed)
+    return outlook, changes
+
+
+def expire(outlook: Outlook, rules: SeriesRules, now: int, zone: tzinfo) -> tuple[Outlook, list[Change]]:
+    """What a sweep does: a forecast of a station that has gone silent expires too, by the clock of the log."""
+    changes: list[Change] = []
+    if outlook.forecast is None or now <= outlook.forecast.expires_at:
+        return outlook, changes
+    return _resolved(outlook, rules, None, now, zone, changes), changes
+
+
+def _line(hazard: HazardRules, level: int) -> LevelRule | None:
+    return next((rule for rule in hazard.levels if rule.level == level), None)
+
+
+def _resolved(
+    outlook: Outlook, rules: SeriesRules, hit_at: int | None, received: int, zone: tzinfo, changes: list[Change]
+) -> Outlook:
+    forecast = outlook.forecast
+    assert forecast is not None  # noqa: S101 - both callers hold one
+    if outlook.alert is not None:
+        zh, en = _end_sentences(rules, forecast, hit_at, received, zone)
+        ended = msgspec.structs.replace(
+            outlook.alert,
+            revision=outlook.alert.revision + 1,
+            ended_at=instant(received),
+            sentence_zh=zh,
+            sentence_en=en,
+            detail={**outlook.alert.detail, "came_true": hit_at is not None},
+        )
+        changes.append(Change(change="ended", at=instant(received), alert=ended))
+    lead_min = () if hit_at is None else ((hit_at - forecast.made_at) / MINUTE,)
+    return Outlook(
+        hits=outlook.hits + (hit_at is not None),
+        false=outlook.false + (hit_at is None),
+        leads_min=(*outlook.leads_min, *lead_min)[-20:],
+    )
+
+
+def _told(
+    outlook: Outlook,
+    rules: SeriesRules,
+    hazard: HazardRules,
+    forecast: Forecast,
+    received: int,
+    zone: tzinfo,
+    changes: list[Change],
+) -> Outlook:
+    if not outlook.is_told:
+        return outlook
+    subject = Subject("water", f"{hazard.hazard}_forecast", rules.station_id)
+    zh, en = _sentences(outlook, rules, hazard, forecast, received, zone)
+    before = outlook.alert
+    line = _line(hazard, forecast.level)
+    alert = Alert(
+        alert_id=alert_id(subject, instant(forecast.made_at)) if before is None else before.alert_id,
+        subject=subject,
+        level=forecast.level,
+        certainty="likely",
+        raised_at=instant(received) if before is None else before.raised_at,
+        revision=1 if before is None else before.revision + 1,
+        sentence_zh=zh,
+        sentence_en=en,
+        detail={
+            "rule": RULE,
+            "crosses_at": instant(forecast.crosses_at).isoformat(),
+            "expires_at": instant(forecast.expires_at).isoformat(),
+            "slope_per_min": forecast.slope_per_min,
+            "value": forecast.value,
+            "threshold": None
+            if line is None
+            else {"on": line.on, "level": line.level, "source": line.source, "version": line.version},
+            "hits": outlook.hits,
+            "false": outlook.false,
+        },
+    )
+    changes.append(Change(change="raised" if before is None else "updated", at=instant(received), alert=alert))
+    return msgspec.structs.replace(outlook, alert=alert)
+
+
+def _sentences(
+    outlook: Outlook, rules: SeriesRules, hazard: HazardRules, forecast: Forecast, received: int, zone: tzinfo
+) -> tuple[str, str]:
+    now = instant(received)
+    station_zh, station_en = names(rules)
+    value_zh, value_en = measured(rules.element, forecast.value)
+    at = clock(forecast.crosses_at, now, zone)
+    rate = outlook.hit_rate
+    known_zh = "" if rate is None else f"，本站预测命中率 {rate:.0%}"
+    known_en = "" if rate is None else f"; {rate:.0%} of the forecasts here came true"
+    line = _line(hazard, forecast.level)
+    on = "" if line is None else f"{line.on:.2f}"
+    return (
+        f"预测：{station_zh} {value_zh}，每分钟上涨 {forecast.slope_per_min * 100:.1f} 厘米，"
+        f"预计 {at} 达到{COLOUR_ZH[forecast.level]}阈值 {on}{known_zh}。",
+        f"Forecast: {station_en}, {value_en}, rising {forecast.slope_per_min * 100:.1f} cm a minute, "
+        f"is likely to reach {COLOUR_EN[forecast.level]} ({on}) at {at}{known_en}.",
+    )
+
+
+def _end_sentences(
+    rules: SeriesRules, forecast: Forecast, hit_at: int | None, received: int, zone: tzinfo
+) -> tuple[str, str]:
+    station_zh, station_en = names(rules)
+    colour_zh, colour_en = COLOUR_ZH[forecast.level], COLOUR_EN[forecast.level]
+    if hit_at is None:
+        return (
+            f"{station_zh}的{colour_zh}预测已过期，水位未达到。",
+            f"The forecast of {colour_en} for {station_en} has expired; the level was not reached.",
+        )
+    at = clock(hit_at, instant(received), zone)
+    return (
+        f"{station_zh} {at} 已达到{colour_zh}阈值，预测结束。",
+        f"{station_en} reached {colour_en} at {at}; the forecast ends.",
+    )
