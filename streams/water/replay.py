@@ -17,6 +17,7 @@ from streams.water.crossings import Crossing, crossings_of
 from streams.water.danger import Episode, Step
 from streams.water.fold import fold
 from streams.water.forecast import Outlook
+from streams.water.links import evidence_links
 from streams.water.qartod import GOOD
 from streams.water.quality import tests_text
 from streams.water.revisions import AlertChange, Told
@@ -84,6 +85,7 @@ class Replayed(msgspec.Struct, frozen=True):
 def table_of(register: WaterRegister, zone: tzinfo, ring: Ring | None = None) -> SeriesTable:
     table = SeriesTable(zone, ring)
     table.add(rules_of(register))
+    table.neighbours = evidence_links(register, table.slots, table.rules)
     return table
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from streams.alerts.episodes import Alert, Subject, alert_id
+from streams.alerts.episodes import Alert, Change, Subject, alert_id
 from streams.water import sentences
 from streams.water.danger import RULE, Episode, Step
 from streams.water.rain import Reason
@@ -40,6 +40,14 @@ class AlertChange(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     alert: Alert
     episode: Episode
+
+
+def as_change(change: AlertChange) -> Change:
+    """As the alerts of all domains are written. A record and a withdrawal are ends: nobody is alarmed by them."""
+    word: Literal["raised", "updated", "ended"] = "ended"
+    if change.what in ("raised", "updated") and change.alert.ended_at is None:
+        word = "raised" if change.what == "raised" else "updated"
+    return Change(change=word, at=instant(change.at), alert=change.alert)
 
 
 def subject_of(rules: SeriesRules, hazard: str) -> Subject:

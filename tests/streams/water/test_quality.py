@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+import msgspec
 import pytest
 
+from schemas.water_registers import Neighbour, RainWeight, WaterRegister
 from streams.water import quality
 from streams.water.columns import Folded, Reading, columns_of
 from streams.water.fold import fold
@@ -69,10 +70,22 @@ def test_a_jump_to_nowhere_fails_and_the_next_is_held() -> None:
 
 
 def two_rivers() -> SeriesTable:
-    state = table(register(of=station("dm")))
-    state.add(rules_of(register(thresholds("bj"), of=station("bj"))))
-    state.neighbours[1] = np.array([0])
-    return state
+    stations = (station("dm"), station("bj"))
+    lines = (*thresholds("dm"), *thresholds("bj"))
+    near = (Neighbour(station_id="dm", neighbour_id="bj", kind="upstream"),)
+    return table(WaterRegister(stations=stations, thresholds=lines, neighbours=near))
+
+
+def test_heavy_rain_over_its_basin_makes_a_flat_line_suspect() -> None:
+    river = msgspec.structs.replace(station("dm"), basin_id="b")
+    gauge = station("g1", "rain", element="rain_total_mm")
+    weights = (RainWeight(basin_id="b", station_id="g1", weight=1.0),)
+    for rate, flag in ((0.0, GOOD), (3.0, GOOD), (12.0, SUSPECT)):
+        state = table(WaterRegister(stations=(river, gauge), thresholds=thresholds(), rain_weights=weights))
+        for at in range(0, 120, 5):
+            feed(state, [(at, 0.3)])
+            feed(state, [(at, 100 + rate * at / 60)], slot=state.slots["s", "g1", "rain_total_mm"])
+        assert int(feed(state, [(120, 0.3)]).flag[0]) == flag
 
 
 def test_a_line_may_be_flat_for_half_a_day_while_nothing_moves() -> None:

@@ -1,0 +1,241 @@
+"""It is raining hard: what crosses next and when, where are we blind, which underpasses are closed first, and why?
+
+A decision aid. It ranks and gives its reasons in words; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Final
+
+import msgspec
+
+from schemas.water_registers import Station
+from streams.water.knowledge import State
+from streams.water.rain import Areal
+from streams.water.rules import MINUTE, HazardRules, instant
+from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock
+
+STORM_MM: Final[Mapping[int, float]] = {1: 20.0, 3: 50.0, 6: 80.0}  # areal mean of so many hours: a storm is on
+SOON_MIN: Final = 60.0  # what crosses later is not listed
+LEAST_SLOPE: Final = 0.001  # of the value in a minute: less is no rise
+HEAVY_1H_MM: Final = 20.0
+POINTS_OF_LEVEL: Final = 25.0
+POINTS_OF_BLIND: Final = 30.0
+POINTS_OF_SOON: Final = 40.0
+POINTS_OF_PRIORITY: Final = 5.0
+POINTS_OF_HEAVY_RAIN: Final = 10.0
+POINTS_OF_UPSTREAM: Final = 10.0
+
+
+class Reason(msgspec.Struct, frozen=True):
+    zh: str
+    en: str
+    points: float = 0.0
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """A station as it is known now."""
+
+    station: Station
+    level: int = 0  # the danger that stands
+    knowledge: State = "ok"
+    silent_since: int | None = None
+    value: float | None = None
+    at: int | None = None
+    slope_per_min: float | None = None
+    hazard: HazardRules | None = None
+    rain_1h: Areal | None = None  # over its basin
+    upstream_level: int = 0  # the worst danger of what lies upstream
+
+
+class Coming(msgspec.Struct, frozen=True):
+    """The next line of an asset, and when it is reached at the pace of now."""
+
+    station_id: str
+    level: int
+    crosses_at: int
+    minutes: float
+    reasons: tuple[Reason, ...]
+
+
+class Blind(msgspec.Struct, frozen=True):
+    station_id: str
+    knowledge: State
+    points: float
+    reasons: tuple[Reason, ...]
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """An underpass in the order of closing. `points` is the sum of its reasons' points."""
+
+    station_id: str
+    points: float
+    reasons: tuple[Reason, ...]
+
+
+class StormView(msgspec.Struct, frozen=True, kw_only=True):
+    at: int
+    is_active: bool
+    why: tuple[Reason, ...]
+    coming: tuple[Coming, ...]
+    blind: tuple[Blind, ...]
+    close_first: tuple[Closing, ...]
+
+
+def storm_reasons(sums: Mapping[str, Mapping[int, Areal]]) -> tuple[Reason, ...]:
+    """Why a storm is on: areal means, by basin and hours, that are over their line. Empty: there is none."""
+    found = []
+    for basin, by_hours in sorted(sums.items()):
+        for hours, mean in sorted(by_hours.items()):
+            line = STORM_MM.get(hours)
+            if line is not None and mean.mm is not None and mean.mm >= line:
+                missing_zh = f"（缺测 {mean.missing_share:.0%}）" if mean.missing_share else ""
+                missing_en = f" ({mean.missing_share:.0%} missing)" if mean.missing_share else ""
+                found.append(
+                    Reason(
+                        f"{basin} {hours} 小时面雨量 {mean.mm:.1f} 毫米{missing_zh}",
+                        f"{basin}: {mean.mm:.1f} mm of areal rain in {hours} h{missing_en}",
+                    )
+                )
+    return tuple(found)
+
+
+def storm_view(assets: Sequence[Asset], sums: Mapping[str, Mapping[int, Areal]], now: int, zone: tzinfo) -> StormView:
+    why = storm_reasons(sums)
+    coming = [found for asset in assets if (found := _coming(asset, now, zone)) is not None]
+    blind = [_blind(asset, now, zone) for asset in assets if asset.knowledge not in ("ok", "suspect")]
+    closing = [_closing(asset, now, zone) for asset in assets if asset.station.kind == "underpass"]
+    return StormView(
+        at=now,
+        is_active=bool(why),
+        why=why,
+        coming=tuple(sorted(coming, key=lambda each: (each.crosses_at, -each.level, each.station_id))),
+        blind=tuple(sorted(blind, key=lambda each: (-each.points, each.station_id))),
+        close_first=tuple(
+            sorted((each for each in closing if each.points > 0), key=lambda each: (-each.points, each.station_id))
+        ),
+    )
+
+
+def _next_line(asset: Asset) -> tuple[int, float] | None:
+    """The next level above the one that stands, and its line."""
+    if asset.hazard is None or asset.value is None:
+        return None
+    value = asset.value
+    return next(
+        ((rule.level, rule.on) for rule in asset.hazard.levels if rule.level > asset.level and rule.on > value), None
+    )
+
+
+def _minutes_to_next(asset: Asset) -> tuple[int, float] | None:
+    """(level, minutes from the newest sample). None: it does not rise, or nothing is known of it."""
+    line, value, slope = _next_line(asset), asset.value, asset.slope_per_min
+    if line is None or value is None or slope is None or slope < LEAST_SLOPE:
+        return None
+    return line[0], (line[1] - value) / slope
+
+
+def _coming(asset: Asset, now: int, zone: tzinfo) -> Coming | None:
+    found = _minutes_to_next(asset)
+    if found is None or asset.at is None or asset.knowledge in ("offline", "never"):
+        return None
+    level, minutes = found
+    crosses_at = max(asset.at + round(minutes * MINUTE), now)
+    left = (crosses_at - now) / MINUTE
+    if left > SOON_MIN:
+        return None
+    station, slope, value = asset.station, asset.slope_per_min or 0.0, asset.value or 0.0
+    at = clock(crosses_at, instant(now), zone)
+    reasons = [
+        Reason(
+            f"{station.name_zh} {value:.2f}，每分钟上涨 {slope * 100:.1f} 厘米，预计 {at} 达到{COLOUR_ZH[level]}",
+            f"{station.name_en} is at {value:.2f}, rising {slope * 100:.1f} cm a minute; {COLOUR_EN[level]} at {at}",
+        ),
+        *_rain(asset),
+    ]
+    if asset.knowledge == "stale":
+        reasons.append(Reason("数据陈旧，时间可能更早", "its data are old: it may be sooner"))
+    return Coming(station.station_id, level, crosses_at, round(left, 1), tuple(reasons))
+
+
+def _blind(asset: Asset, now: int, zone: tzinfo) -> Blind:
+    since = "" if asset.silent_since is None else clock(asset.silent_since, instant(now), zone)
+    words = {"offline": ("离线", "offline"), "stale": ("数据陈旧", "stale"), "never": ("从未上报", "never heard of")}
+    word_zh, word_en = words[asset.knowledge]
+    since_zh, since_en = (f"自 {since} 起", f" since {since}") if since else ("", "")
+    reasons = [
+        Reason(f"{asset.station.name_zh}{since_zh}{word_zh}", f"{asset.station.name_en} is {word_en}{since_en}", 10.0),
+        *_standing(asset),
+        *_rain(asset),
+        *_upstream(asset),
+    ]
+    return Blind(asset.station.station_id, asset.knowledge, _sum(reasons), tuple(reasons))
+
+
+def _closing(asset: Asset, now: int, zone: tzinfo) -> Closing:
+    reasons = [*_standing(asset)]
+    found = _minutes_to_next(asset)
+    if found is not None and asset.at is not None:
+        level, minutes = found
+        left = max(asset.at + round(minutes * MINUTE) - now, 0) / MINUTE
+        if left <= SOON_MIN:
+            points = round(POINTS_OF_SOON * (1 - left / SOON_MIN), 1)
+            zh, en = f"约 {left:.0f} 分钟后达到{COLOUR_ZH[level]}", f"{COLOUR_EN[level]} in about {left:.0f} min"
+            reasons.append(Reason(zh, en, points))
+    reasons += [*_rain(asset), *_upstream(asset)]
+    if asset.knowledge in ("offline", "stale", "never") and reasons:
+        reasons.append(
+            Reason("积水情况未知，按最不利考虑", "how deep it is is unknown: taken for the worst", POINTS_OF_BLIND)
+        )
+    priority = asset.station.underpass_priority
+    if priority is not None and reasons:
+        points = max(POINTS_OF_PRIORITY * (4 - priority), 0.0)
+        reasons.append(Reason(f"预案中的关闭次序 {priority}", f"number {priority} in the plan of closing", points))
+    return Closing(asset.station.station_id, _sum(reasons), tuple(reasons))
+
+
+def _standing(asset: Asset) -> list[Reason]:
+    if not asset.level:
+        return []
+    value_zh = "" if asset.value is None else f"，最后读数 {asset.value:.2f}"
+    value_en = "" if asset.value is None else f", its last reading {asset.value:.2f}"
+    return [
+        Reason(
+            f"{COLOUR_ZH[asset.level]}预警生效{value_zh}",
+            f"the {COLOUR_EN[asset.level]} alert stands{value_en}",
+            POINTS_OF_LEVEL * asset.level,
+        )
+    ]
+
+
+def _rain(asset: Asset) -> list[Reason]:
+    rain = asset.rain_1h
+    if rain is None:
+        return []
+    if rain.mm is None:
+        return [Reason("流域雨量未知", "the rain of its basin is not known", POINTS_OF_HEAVY_RAIN / 2)]
+    if rain.mm < HEAVY_1H_MM:
+        return []
+    return [
+        Reason(
+            f"流域 1 小时面雨量 {rain.mm:.1f} 毫米", f"{rain.mm:.1f} mm over its basin in an hour", POINTS_OF_HEAVY_RAIN
+        )
+    ]
+
+
+def _upstream(asset: Asset) -> list[Reason]:
+    if not asset.upstream_level:
+        return []
+    return [
+        Reason(
+            f"上游为{COLOUR_ZH[asset.upstream_level]}",
+            f"upstream is at {COLOUR_EN[asset.upstream_level]}",
+            POINTS_OF_UPSTREAM * asset.upstream_level / 4,
+        )
+    ]
+
+
+def _sum(reasons: Sequence[Reason]) -> float:
+    return round(sum(each.points for each in reasons), 1)
