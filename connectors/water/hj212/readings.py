@@ -80,7 +80,7 @@ def decoded(message: Message, source: SourceContext) -> Decoded:
 
 
 def _fields(message: Message) -> tuple[dict[str, str], list[Unreadable]]:
-    """All of a message, whatever separates them, but for names that stand twice with two values: neither is believed."""
+    """All of a message, whatever separates them. Names that stand twice with two values: neither is believed."""
     fields: dict[str, str] = {}
     twice: set[str] = set()
     for parameters in message.parameters:
