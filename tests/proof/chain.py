@@ -49,7 +49,7 @@ class Chain:
         self.served = feed
         self.file = self.write_settings("city", supplies, self.push_port)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.began_at = self.pushed_at = datetime.now(UTC)  # pushed_at: when all pushes were answered
+        self.pushed_at = self.replayed_at = datetime.now(UTC)  # when pushes were answered, when a reject was replayed
 
     def write_settings(self, name: str, supplies: Sequence[Supply], push_port: int, **limits: Any) -> Path:
         """A settings file of this city with these sources."""

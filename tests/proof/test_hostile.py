@@ -177,7 +177,6 @@ def test_neighbours_are_unharmed_and_memory_is_flat(attacked: Attacked) -> None:
     process = city.processes["attacked"]
     peak_kb = resident_kb(process, "VmHWM")
     assert peak_kb - attacked.rss_kb < PEAK_KB, f"from {attacked.rss_kb} kB to {peak_kb} kB at most"
-    print("RSS", attacked.rss_kb, peak_kb, resident_kb(process), len(polled), len(attacked.pushed), ground.asked)
     left = [resident_kb(process)]
 
     def is_flat() -> bool:
