@@ -65,7 +65,7 @@ def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bool
             & (span > 0)
             & (value >= table.quiet_low[slot])
             & (value <= table.quiet_high[slot])
-            & (np.abs(value - before_value) <= reach)
+            & ((np.abs(value - before_value) <= reach) | np.isnan(before_value))
         )
     loud = np.logical_or.reduceat(~is_quiet, begins)
     counts = np.diff(begins, append=len(slot))

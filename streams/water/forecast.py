@@ -7,6 +7,7 @@ make no forecast: what was to come has come.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final, NamedTuple
@@ -15,6 +16,7 @@ import msgspec
 import numpy as np
 
 from streams.alerts.episodes import Alert, Change, Subject, alert_id
+from streams.water.ring import Slots
 from streams.water.rules import MINUTE, HazardRules, LevelRule, SeriesRules, instant
 from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock, measured, names
 
@@ -70,8 +72,14 @@ class Situation(NamedTuple):
 def theil_sen(ats: Sequence[int], values: Sequence[float]) -> float:
     """The median slope of all pairs, in a minute. At least two samples of different times."""
     x, y = np.array(ats, np.float64) / MINUTE, np.array(values)
-    first, second = np.triu_indices(len(x), 1)
+    first, second = _pairs(len(x))
     return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
+
+
+@functools.lru_cache(maxsize=64)
+def _pairs(points: int) -> tuple[Slots, Slots]:
+    first, second = np.triu_indices(points, 1)
+    return first, second
 
 
 def project(situation: Situation, hazard: HazardRules) -> Forecast | None:

@@ -46,7 +46,11 @@ def append_quiet(
     table.last_at[group] = table.good_at[group] = at[last]
     table.newest_at[group] = np.maximum(table.newest_at[group], at[last])
     table.last_value[group] = value[last]
-    table.base_low[group] = np.fmin(table.base_low[group], np.minimum.reduceat(values, np.cumsum(counts) - counts))
+    lowest = np.minimum.reduceat(values, np.cumsum(counts) - counts)
+    deeper = ~(lowest >= table.base_low[group]) & ~table.is_counter[group]
+    if deeper.any():
+        table.base_low[group[deeper]] = lowest[deeper]
+        table.set_floor(group[deeper])
     flat(table, folded, order[rows], slot[rows], ats, values, before_value[rows], begins, counts, group)
 
 

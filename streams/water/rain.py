@@ -103,6 +103,9 @@ def sums_at(element: str, ats: Ints, values: Floats, at: int, windows: Sequence[
 def severity(record: Record, at: Ints, rules: Sequence[RainRule]) -> Floats:
     """The colour of the rain as a number that can cross lines: 3 orange; 2.5 not yet below the off-line of orange."""
     found = np.zeros(len(at))
+    least = min((min(each.rule.on, each.rule.off) for each in rules), default=np.inf)
+    if not len(record.edges) or record.fallen[-1] - record.fallen[0] < least - 1e-3:
+        return found  # all that fell is less than any line
     by_hours: dict[int, Floats] = {}
     for each in rules:
         if each.hours not in by_hours:

@@ -14,7 +14,7 @@ from streams.water.forecast import FLOOR, Outlook
 from streams.water.qartod import Bools, Flags, Floats, Ints
 from streams.water.rain import AMOUNTS, COUNTS, LONGEST, Record, record_of, severity
 from streams.water.revisions import Told
-from streams.water.ring import Ring
+from streams.water.ring import Ring, Slots
 from streams.water.rules import ALWAYS, NEVER, Period, SeriesKey, SeriesRules, period_at
 from streams.water.track import FLAG_MASK, NOTHING, RESTING, Track, resting_at, run
 
@@ -31,6 +31,15 @@ class Kept(msgspec.Struct, frozen=True):
     outlooks: dict[str, Outlook] = {}  # by hazard
 
 
+def pack(kept: Kept) -> bytes:
+    """As it is stored: MessagePack, for its numbers may be infinite, which JSON cannot say."""
+    return msgspec.msgpack.encode(kept)
+
+
+def unpack(packed: bytes) -> Kept:
+    return msgspec.msgpack.decode(packed, type=Kept)
+
+
 class Point(NamedTuple):
     """A stored reading that is good by itself, as the database gives it back."""
 
@@ -44,10 +53,10 @@ class SeriesTable:
     """State of the folds. Not shared between threads; thrown away when a transaction fails."""
 
     __slots__ = (
-        "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at",
-        "high", "is_counter", "last_at", "last_value", "low", "moved_at", "neighbours", "newest_at", "noise", "offset",
-        "outlooks", "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots", "suspect_at",
-        "told", "tracks", "zone",
+        "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at", "high",
+        "is_counter", "last_at", "last_value", "low", "lowest_on", "moved_at", "neighbours", "newest_at", "noise",
+        "offset", "outlooks", "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots",
+        "suspect_at", "told", "tracks", "zone",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, ring: Ring | None = None) -> None:
@@ -82,6 +91,7 @@ class SeriesTable:
         self.rate: Floats = real
         self.noise: Floats = real
         self.base_low: Floats = real  # lowest good value within the ring
+        self.lowest_on: Floats = real
         self.quiet_low: Floats = real
         self.quiet_high: Floats = real
 
@@ -111,8 +121,8 @@ class SeriesTable:
         empty: dict[str, float | int | bool] = {
             "last_at": ALWAYS, "last_value": np.nan, "newest_at": ALWAYS, "good_at": ALWAYS, "suspect_at": ALWAYS,
             "heard_at": ALWAYS, "flat_since": ALWAYS, "anchor": np.nan, "moved_at": ALWAYS, "flat_line": NEVER,
-            "resting": False, "is_counter": False, "begins": NEVER, "ends": ALWAYS, "scale": 1.0, "offset": 0.0,
-            "low": -INF, "high": INF, "rate": INF, "noise": 0.0, "base_low": np.nan, "quiet_low": INF,
+            "resting": True, "is_counter": False, "begins": NEVER, "ends": ALWAYS, "scale": 1.0, "offset": 0.0,
+            "low": -INF, "high": INF, "rate": INF, "noise": 0.0, "base_low": np.nan, "lowest_on": INF, "quiet_low": INF,
             "quiet_high": -INF,
         }  # fmt: skip
         for name, value in empty.items():
@@ -124,6 +134,7 @@ class SeriesTable:
         self.scale[slot], self.offset[slot] = period.scale, period.offset
         self.low[slot], self.high[slot] = period.low, period.high
         self.rate[slot], self.noise[slot] = period.rate, period.noise
+        self.lowest_on[slot] = min((hazard.lowest_on for hazard in period.hazards), default=INF)
         self.set_quiet(slot, period)
 
     def set_quiet(self, slot: int, period: Period) -> None:
@@ -135,11 +146,15 @@ class SeriesTable:
         if any(each.forecast is not None for each in self.outlooks.get(slot, {}).values()):
             self.quiet_low[slot], self.quiet_high[slot] = INF, -INF  # until the forecast comes true or expires
             return
-        on = min((hazard.lowest_on for hazard in period.hazards), default=INF)
-        base = float(self.base_low[slot])
-        floor = on if np.isnan(base) or on == INF else base + FLOOR * (on - base)
         self.quiet_low[slot] = period.low
-        self.quiet_high[slot] = min(period.high, np.nextafter(on, -INF), floor)
+        self.set_floor(slot)
+
+    def set_floor(self, slots: int | Slots) -> None:
+        """Up to where a level is quiet: below its lowest threshold, and below where a forecast may begin."""
+        on, base = self.lowest_on[slots], self.base_low[slots]
+        with np.errstate(invalid="ignore"):
+            floor = np.fmin(base + FLOOR * (on - base), np.nextafter(on, -INF))
+        self.quiet_high[slots] = np.fmin(floor, self.high[slots])
 
     def track_before_next(self, slot: int) -> Track:
         """The track after the newest point."""
