@@ -13,9 +13,9 @@ import msgspec
 from connectors.credentials import NoSecret
 from connectors.formats import DECODERS, PUSHES, TOPICS, Decoder, Push
 from connectors.stations import configured
-from connectors.transports import modbus_poll, mqtt
+from connectors.transports import mqtt
 from connectors.transports.http_push import Answer
-from connectors.water.modbus import maps_of
+from connectors.water import modbus
 from schemas.settings import Settings, Source
 from schemas.topics import BY_NAME, PARKING_OBSERVATIONS, WATER_TESTS, Topic
 
@@ -193,10 +193,10 @@ def _broker_faults(source: Source) -> list[str]:
 
 
 def _modbus_faults(source: Source) -> list[str]:
-    wrong = _faulty("url", lambda: modbus_poll.address_of(source.url))
+    wrong = _faulty("url", lambda: modbus.address_of(source.url))
     if source.decoder != "modbus":
         wrong.append('decoder: transport "modbus" has its own, "modbus"')
-    return wrong + _faulty("options", lambda: maps_of(source.options))
+    return wrong + _faulty("options", lambda: modbus.maps_of(source.options))
 
 
 def _faulty(field: str, look: Callable[[], object]) -> list[str]:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from pymodbus.client import AsyncModbusTcpClient
@@ -20,7 +19,7 @@ from pymodbus.exceptions import ModbusException
 from connectors.health import SourceHealth
 from connectors.transports.delivery import Delivery, Holds
 from connectors.transports.http_poll import next_tick
-from connectors.water.modbus import Maps, Register, StationMap, maps_of
+from connectors.water.modbus import Maps, Register, StationMap, address_of, maps_of
 from schemas.settings import Connectors, Source
 
 log = logging.getLogger(__name__)
@@ -113,14 +112,6 @@ async def _ask(client: AsyncModbusTcpClient, unit: int, register: Register) -> l
     if answer.isError() or len(answer.registers) != register.words:
         return None
     return list(answer.registers)
-
-
-def address_of(url: str) -> tuple[str, int]:
-    """Host and port of modbus://. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme != "modbus" or not parts.hostname:
-        raise ValueError("must be modbus://host:502")
-    return parts.hostname, parts.port or 502
 
 
 def _now() -> datetime:

@@ -13,6 +13,7 @@ import math
 import struct
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -62,6 +63,14 @@ _Item = tuple[StationMap, Any]
 def maps_of(options: Any) -> Maps:
     """The register maps of a source. Raises msgspec.ValidationError."""
     return msgspec.convert(options, Maps)
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port of modbus://. Raises ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme != "modbus" or not parts.hostname:
+        raise ValueError("must be modbus://host:502")
+    return parts.hostname, parts.port or 502
 
 
 def decode(payload: bytes, source: SourceContext) -> Decoded:
