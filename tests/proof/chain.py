@@ -30,6 +30,9 @@ select distinct on (s.source, s.ref, s.pool) s.source, s.ref, s.pool, o.free, o.
 from parking_series as s join parking_observation as o using (series_id)
 where s.source = any(%s) order by s.source, s.ref, s.pool, o.at desc
 """
+_FIRST_HEARD = """
+select s.source, min(o.received_at) from parking_series as s join parking_observation as o using (series_id) group by 1
+"""
 _LETTERS = """
 select letter_id, source, reason, detail, raw, state, received_at, kafka_offset, row_index from dead_letter
 where source = any(%s) order by letter_id
@@ -138,6 +141,10 @@ class Chain:
         )  # fmt: skip
         found = [dict(zip(names, row, strict=True)) for row in self.ask(_ROWS, list(sources))]
         return {(row["source"], row["ref"], row["pool"]): row for row in found}
+
+    def first_heard(self) -> dict[str, datetime]:
+        """When the first row of each source was received."""
+        return dict(self.ask(_FIRST_HEARD))
 
     def letters(self, *sources: str) -> list[dict[str, Any]]:
         names = ("id", "source", "reason", "detail", "raw", "state", "received_at", "offset", "index")

@@ -12,18 +12,14 @@ from deploy.local import topics
 from deploy.local.places import places
 from deploy.local.programs import locked
 from schemas.settings import Settings
-from tests.conftest import Database, clone
+from tests.conftest import Database
 from tests.proof import current, current_lots, hostile, recorded, registers, repaired
+from tests.proof.attack import Attacked, attack
 from tests.proof.chain import Chain, answering, listens
 
 
-@pytest.fixture(scope="package")
-def proof_database(stack: Settings) -> Iterator[Database]:
-    yield from clone(stack)
-
-
-@pytest.fixture(scope="package")
-def city(stack: Settings, proof_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+@pytest.fixture(scope="module")
+def city(stack: Settings, module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     folder = tmp_path_factory.mktemp("city")
     has_samples = recorded.SAMPLES.is_dir()
     supplies = (*current.SUPPLIES, repaired.SUPPLY, *(recorded.SUPPLIES if has_samples else ()))
@@ -32,7 +28,7 @@ def city(stack: Settings, proof_database: Database, tmp_path_factory: pytest.Tem
         ends.enter_context(locked(places(stack).instance / "kafka.lock"))
         topics.fresh_topics(stack)
         feed = ends.enter_context(answering(supplies).serving())
-        chain = Chain(proof_database.settings, folder, supplies, feed)
+        chain = Chain(module_database.settings, folder, supplies, feed)
         registers.write(folder / "registers", lots, recorded.PLACES if has_samples else {}, current_lots.CLAIMS)
         told = chain.call("sql.registers", "load", str(folder / "registers"))
         assert "version 1" in told
@@ -48,3 +44,9 @@ def city(stack: Settings, proof_database: Database, tmp_path_factory: pytest.Tem
                     assert answer.status_code == 200, (supply.name, answer.text)
         chain.pushed_at = datetime.now(UTC)
         yield chain
+
+
+@pytest.fixture(scope="module")
+def attacked(city: Chain) -> Iterator[Attacked]:
+    with attack(city) as under:
+        yield under
