@@ -30,7 +30,7 @@ from connectors.parking.answers import Answer, json_answer
 from connectors.parking.messages import Message, decoded, objects, stripped
 from connectors.times import instant
 from connectors.words import ident
-from schemas.batch import Row
+from schemas.batch import Row, check
 from schemas.fields import EARLIEST
 from schemas.registers import ShareWindowChange
 from schemas.source import Reject
@@ -169,6 +169,8 @@ def _row(window: _Window, raw: Any, source: SourceContext, name: str) -> Row | R
         "raw_ref": name,
     }
     try:
-        return msgspec.convert(fields, ShareWindowChange)
+        row = msgspec.convert(fields, ShareWindowChange)
+        check(row)
     except (ValueError, TypeError) as error:
         return plates.reject(source, raw, "contract", str(error))
+    return row

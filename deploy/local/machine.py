@@ -33,13 +33,14 @@ NODE = Need("node", "nodejs", "downloading the page's libraries")
 NPM = Need("npm", "npm", "downloading the page's libraries")
 CHROMIUM = Need("chromium", "chromium", "tests of the pages in a browser")
 NGINX = Need("nginx", "nginx-light", "the reference of the benchmark")
+MOSQUITTO = Need("mosquitto", "mosquitto", "sensors over MQTT")
 WRK = Need("wrk", "wrk", "the load of the benchmark")
 APT = Need("apt-get", "apt", "downloading PostgreSQL")
 DPKG = Need("dpkg-deb", "dpkg", "unpacking PostgreSQL")
 
 FOR_STACK = (JAVA, MAVEN, APT, DPKG)
 FOR_PAGE = (NODE, NPM)
-FOR_TESTS = (CHROMIUM,)
+FOR_TESTS = (CHROMIUM, MOSQUITTO)
 FOR_BENCH = (NGINX, WRK)
 
 
