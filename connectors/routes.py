@@ -93,6 +93,7 @@ def plug(settings: Settings, names: Sequence[str], secret_of: Callable[[str], st
     known = {source.name: source for source in settings.sources}
     wrong.extend(f"there is no [[source]] named {name!r}" for name in names if name not in known)
     chosen = [known[name] for name in names if name in known] if names else [s for s in settings.sources if s.enabled]
+    chosen = [_here(source, settings) for source in chosen]
     routes = []
     for source in chosen:
         faults = [f"[[source]] {source.name} {fault}" for fault in faults_of(source)]
@@ -106,6 +107,13 @@ def plug(settings: Settings, names: Sequence[str], secret_of: Callable[[str], st
     if wrong:
         raise RouteError("\n".join(wrong))
     return routes
+
+
+def _here(source: Source, settings: Settings) -> Source:
+    """A source over MQTT without an address has the broker of the local stack."""
+    if source.transport == "mqtt" and not source.url:
+        return msgspec.structs.replace(source, url=f"mqtt://127.0.0.1:{settings.ports.mqtt}")
+    return source
 
 
 def faults_of(source: Source) -> list[str]:
@@ -184,7 +192,7 @@ def _station_faults(source: Source) -> list[str]:
 
 
 def _broker_faults(source: Source) -> list[str]:
-    wrong = _faulty("url", lambda: mqtt.address_of(source.url))
+    wrong = _faulty("url", lambda: mqtt.address_of(source.url)) if source.url else []
     if source.decoder not in UPLINK_FORMATS:
         wrong.append(f"decoder: {source.decoder!r} does not come from a broker; {', '.join(UPLINK_FORMATS)} do")
     if not source.topics:

@@ -92,7 +92,8 @@ BY_NAME = {process.name: process for process in ALL}
 def stack_names(settings: Settings) -> tuple[str, ...]:
     """What this machine runs beneath the platform: nothing where citysense.toml names others."""
     kafka = tuple("kafka" if node == 1 else f"kafka-{node}" for node in range(1, settings.brokers + 1))
-    return (kafka if settings.local_kafka else ()) + (("postgres",) if settings.local_database else ())
+    database = ("postgres",) if settings.local_database else ()
+    return (kafka if settings.local_kafka else ()) + database + (("mosquitto",) if settings.local_mqtt else ())
 
 
 def platform_names(demo: bool) -> tuple[str, ...]:

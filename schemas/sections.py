@@ -31,6 +31,7 @@ class Ports(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     feed: Port = 8080
     push: Port = 8090
     demo: Port = 8100
+    mqtt: Port = 18830
     ops: Port = 8110
     worker_metrics: Port = 8120
     sweeps_metrics: Port = 8121
@@ -44,6 +45,7 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     state_dir: str = ""  # empty: .local in the checkout, or /var/lib/citysense as root
     kafka_heap_mb: int = 384
     postgres_shared_buffers_mb: int = 128
+    mqtt: bool = False  # a mosquitto of our own, also when no source asks for it (the demo does)
     ports: Ports = Ports()
     instance_port_offset: dict[str, int] = msgspec.field(
         default_factory=lambda: {"main": 0, "test": 1000, "chaos": 2000, "bench": 3000}
@@ -200,7 +202,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     transport: Literal["http_poll", "http_push", "tcp", "mqtt", "modbus"]
     enabled: bool = True
     topic: str = "parking.observations"
-    url: str = ""  # mqtt://host:1883, mqtts://host:8883, modbus://host:502 for those transports
+    url: str = (
+        ""  # mqtt://host:1883 (empty: the local stack's), mqtts://host:8883, modbus://host:502 for those transports
+    )
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0  # tcp: where stations connect
     topics: tuple[str, ...] = ()  # mqtt: what is subscribed to
     username: str = ""  # mqtt: its password is the secret

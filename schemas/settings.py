@@ -90,6 +90,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return not (self.instance == "main" and self.database.host)
 
     @property
+    def local_mqtt(self) -> bool:
+        """Is an MQTT broker ours to start? When a source over MQTT names none, or the stack is told to have one."""
+        asked = any(one.enabled and one.transport == "mqtt" and not one.url for one in self.sources)
+        return self.stack.mqtt or asked
+
+    @property
     def brokers(self) -> int:
         """How many brokers the local stack runs: three where they are going to be killed."""
         return 3 if self.instance == "chaos" else 1

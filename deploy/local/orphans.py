@@ -38,6 +38,8 @@ def _stop_signal(where: Places, pid: int) -> signal.Signals | None:
             return signal.SIGINT
         if argv[-2:-1] == ["kafka.Kafka"] and Path(argv[-1]).parent == where.instance:
             return signal.SIGTERM
+        if argv[1:] == ["-c", str(where.mosquitto / "mosquitto.conf")]:
+            return signal.SIGTERM
         if argv[1:] in ([["-m", one.module, *one.arguments] for one in ALL]) and _parent(pid) == 1:
             state = f"CITYSENSE_STATE_DIR={where.instance}".encode()
             return signal.SIGTERM if state in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") else None

@@ -47,6 +47,10 @@ class Places(msgspec.Struct, frozen=True):
         return self.instance / "postgres"
 
     @property
+    def mosquitto(self) -> Path:
+        return self.instance / "mosquitto"
+
+    @property
     def logs(self) -> Path:
         return self.instance / "logs"
 

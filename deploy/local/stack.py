@@ -14,8 +14,9 @@ from collections.abc import Callable
 import psycopg
 from kafka.errors import KafkaError
 
-from deploy.local import broker, database, supervision
+from deploy.local import broker, database, mosquitto, supervision
 from deploy.local.credentials import ensure_credentials, environment, with_environment
+from deploy.local.machine import MOSQUITTO, install_missing
 from deploy.local.orphans import end_orphans
 from deploy.local.places import SYSTEM_STATE, SYSTEM_USER, Places, places
 from deploy.local.ports import require_free
@@ -52,6 +53,8 @@ def up(settings: Settings, progress: Progress | None = None) -> Settings:
         credentials = ensure_credentials(where)
         ready = with_environment(settings)
         names = stack_names(settings)
+        if settings.local_mqtt:
+            install_missing((MOSQUITTO,), show)
         if names:
             _prepare(where, ready, credentials, show)
             supervision.ensure_supervisor(where, ready)
@@ -87,7 +90,7 @@ def down(settings: Settings, progress: Progress | None = None, *, wipe: bool = F
         return
     with locked(where.instance / "lock"):
         known = supervision.states(where)
-        beneath = [name for name in known if name == "postgres" or name.startswith("kafka")]
+        beneath = [name for name in known if name in ("postgres", "mosquitto") or name.startswith("kafka")]
         above = [name for name in known if name not in beneath]
         if any(known[name].pid for name in above):
             with show.step("Stopping the platform"):
@@ -133,6 +136,8 @@ def _prepare(where: Places, settings: Settings, credentials: dict[str, str], sho
             with show.step("TimescaleDB: making an empty database (once)"):
                 database.initialise(where, credentials)
         database.write_configuration(where, settings)
+    if settings.local_mqtt:
+        mosquitto.prepare(where, settings)
     if settings.local_kafka:
         fresh = not (where.kafka_data(1) / "meta.properties").exists()
         if fresh:
@@ -152,7 +157,7 @@ def _start(where: Places, settings: Settings, names: tuple[str, ...], show: Prog
             for port in _ports_of(settings, name):
                 require_free(port, name)
         supervision.start(where, name)
-    checks = {"postgres": _postgres_answers} | dict.fromkeys([n for n in names if n != "postgres"], _kafka_answers)
+    checks = dict.fromkeys(names, _kafka_answers) | {"postgres": _postgres_answers, "mosquitto": _mosquitto_answers}
     for name in sorted(names, reverse=True):  # postgres is ready first
         if name in waiting:
             with show.step(f"Starting {'TimescaleDB' if name == 'postgres' else name}"):
@@ -164,6 +169,8 @@ def _start(where: Places, settings: Settings, names: tuple[str, ...], show: Prog
 def _ports_of(settings: Settings, name: str) -> tuple[int, ...]:
     if name == "postgres":
         return (settings.ports.postgres,)
+    if name == "mosquitto":
+        return (settings.ports.mqtt,)
     return broker.ports_of(settings, int(name.partition("-")[2] or 1))
 
 
@@ -182,6 +189,14 @@ def _postgres_answers(settings: Settings) -> str:
         psycopg.connect(database.admin_dsn(settings, "postgres"), connect_timeout=2).close()
     except psycopg.OperationalError as error:
         return str(error).strip()
+    return ""
+
+
+def _mosquitto_answers(settings: Settings) -> str:
+    try:
+        socket.create_connection(("127.0.0.1", settings.ports.mqtt), timeout=1).close()
+    except OSError as error:
+        return str(error)
     return ""
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from supervisor.xmlrpc import SupervisorTransport
 
-from deploy.local import broker
+from deploy.local import broker, mosquitto
 from deploy.local.credentials import environment, environment_of
 from deploy.local.orphans import end_orphans
 from deploy.local.places import CHECKOUT, SYSTEM_USER, Places
@@ -100,6 +100,9 @@ def _stack_programs(where: Places, settings: Settings) -> dict[str, dict[str, st
         if name == "postgres":
             argv = [str(where.postgres_bin / "postgres"), "-D", str(where.postgres_data)]
             stop = {"stopsignal": "INT", "stopwaitsecs": "60"}  # a fast shutdown
+        elif name == "mosquitto":
+            argv = mosquitto.command(where)
+            stop = {"stopsignal": "TERM", "stopwaitsecs": "30"}  # it writes what waits
         else:
             argv = broker.command(where, settings, int(name.partition("-")[2] or 1))
             stop = {"stopsignal": "TERM", "stopwaitsecs": "60"}

@@ -54,6 +54,14 @@ def test_what_the_settings_name_is_not_started() -> None:
     assert stack_names(parse('[database]\nhost = "db.example"\n')) == ("kafka",)
 
 
+def test_a_broker_runs_where_a_source_over_mqtt_names_none() -> None:
+    source = """[[source]]\nname = "lora"\ndecoder = "chirpstack"\ntransport = "mqtt"\ntopics = ["a"]\n"""
+    assert stack_names(parse(source)) == ("kafka", "postgres", "mosquitto")
+    assert stack_names(parse("[stack]\nmqtt = true\n")) == ("kafka", "postgres", "mosquitto")
+    for elsewhere in ('url = "mqtt://broker.example"\n', "enabled = false\n"):
+        assert stack_names(parse(source + elsewhere)) == ("kafka", "postgres")
+
+
 def test_other_instances_never_touch_what_the_settings_name() -> None:
     text = '[kafka]\nbootstrap = "kafka.example:9092"\n[database]\nhost = "db.example"\n'
     for instance in ("test", "chaos", "bench"):
