@@ -14,7 +14,11 @@ def lots(city: Chain) -> dict[str, Any]:
     """The lots of the first minute that knows every source."""
     names = {lot.source for lot in current_lots.LOTS} | ({lot.source for lot in recorded.LOTS} & city.supplies.keys())
     city.eventually(lambda: city.first_heard().keys() >= names, "every source has rows", 120)
-    return city.lots_at(max(city.pushed_at, *(city.first_heard()[name] for name in names)))
+    lot_by_lot = ("now-npr",)  # asked one by one over its cadence: the last of them decides
+    refs = {(lot.source, lot.ref) for lot in current_lots.LOTS if lot.source in lot_by_lot}
+    city.eventually(lambda: {row[:2] for row in city.rows(*lot_by_lot)} >= refs, "every lot asked by itself", 120)
+    last = [row["received_at"] for row in city.rows(*lot_by_lot).values()]
+    return city.lots_at(max(city.pushed_at, *last, *(city.first_heard()[name] for name in names)))
 
 
 def check_lots(found: dict[str, Any], wanted: Sequence[Published]) -> None:
