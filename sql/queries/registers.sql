@@ -1,15 +1,15 @@
--- The parking register: read whole by workers, written in versions by the loader, held capacities decided by people.
+-- The parking register (and the version of any): read whole by workers, written in versions by the loader, held capacities decided by people.
 
 -- name: version$
 -- The number that grows with each change of the register.
-select version from register_version where register = 'parking';
+select version from register_version where register = :register;
 
 -- name: lock_version$
 -- The same, and no other load until this transaction ends.
-select version from register_version where register = 'parking' for update;
+select version from register_version where register = :register for update;
 
 -- name: bump_version$
-update register_version set version = version + 1, changed_at = now() where register = 'parking' returning version;
+update register_version set version = version + 1, changed_at = now() where register = :register returning version;
 
 -- name: subdistricts
 select code, name_zh, name_en, geometry from subdistrict order by code;

@@ -1,8 +1,9 @@
-"""Command line of the register: `python -m sql.registers load DIR`, held, confirm, reject, unregistered."""
+"""Command line of the registers: `python -m sql.registers load DIR`, held, confirm, reject, unregistered."""
 
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,12 +18,17 @@ from rich.table import Table
 from schemas.registers import ParkingRegister, SourceTerms
 from schemas.settings import Settings
 from sql.connect import Connection, connect, read_settings
-from sql.registers.database import read_database, read_holds
-from sql.registers.load import Loaded, decide, load, unregistered
+from sql.registers.database import read_database, read_holds, read_water
+from sql.registers.load import Loaded, decide, load, load_water, unregistered, unregistered_water
 from sql.registers.read import read_register
-from sql.registers.tables import TABLES, RowProblem
+from sql.registers.tables import PARKING, SUBDISTRICTS_GEOJSON, Catalogue, RowProblem
+from sql.registers.water_read import read_water_files, whole_tables
+from sql.registers.water_tables import WATER
 
-app = typer.Typer(help="The parking register: lots, pools, prices, share windows.", no_args_is_help=True)
+app = typer.Typer(
+    help="The registers of parking and of water: car parks and share windows, stations and thresholds.",
+    no_args_is_help=True,
+)
 out = Console()
 Ids = Annotated[list[int], typer.Argument(help="Numbers of holds, as `held` lists them.")]
 By = Annotated[str, typer.Option("--by", help="Who decides.", default_factory=getpass.getuser)]
@@ -39,19 +45,30 @@ def load_command(
 ) -> None:
     """Load CSV files. Good rows load; each refused one is told with its line and what to do, and the exit is 1."""
     settings = read_settings()
+    files = directory_files(directory)
     at = datetime.now(UTC)
+    zone, box = ZoneInfo(settings.district.time_zone), settings.district.bbox
     with _database(settings) as connection, out.status("reading") as step:
-        given, problems = read_register(
-            directory_files(directory),
-            at=at,
-            zone=ZoneInfo(settings.district.time_zone),
-            box=settings.district.bbox,
-            known=read_database(connection),
+        known = read_database(connection)
+        given, problems = read_register(files, at=at, zone=zone, box=box, known=known)
+        codes = {one.code for one in (*known.subdistricts, *given.subdistricts)}
+        water, more = read_water_files(
+            files, at=at, zone=zone, box=box, known=read_water(connection), subdistricts=codes or None
         )
+        problems = list(dict.fromkeys([*problems, *more]))
         step.update("writing")
-        given = _with_terms(given, settings)
-        loaded = load(connection, given, at=at, limits=settings.parking, dry_run=dry_run)
-    _report(loaded, problems, dry_run)
+        loads: list[tuple[Catalogue, Loaded]] = []
+        if _are_of(PARKING, files) or not _are_of(WATER, files):
+            loaded = load(connection, _with_terms(given, settings), at=at, limits=settings.parking, dry_run=dry_run)
+            loads.append((PARKING, loaded))
+        if _are_of(WATER, files):
+            loaded = load_water(connection, water, whole=whole_tables(files, problems), dry_run=dry_run)
+            loads.append((WATER, loaded))
+    for catalogue, loaded in loads:
+        _report(catalogue, loaded, problems)
+    _report_problems(problems)
+    for catalogue, loaded in loads:
+        _report_outcome(catalogue, loaded, dry_run)
     raise typer.Exit(1 if problems else 0)
 
 
@@ -96,15 +113,20 @@ def unregistered_command() -> None:
     """What reports and no row of lot_sources.csv claims: kept, not published."""
     with _database(read_settings()) as connection:
         series = unregistered(connection)
-    if not series:
-        out.print("every series that reports belongs to a lot")
+        of_water = unregistered_water(connection)
+    if not series and not of_water:
+        out.print("every series that reports belongs to a lot or a station")
         return
-    table = Table("source", "ref", "pool", "since", "newest", "free", "capacity")
-    for source, ref, pool, first_seen, at, free, capacity in series:
-        newest = at.isoformat(timespec="seconds") if at else ""
-        since = first_seen.isoformat(timespec="minutes")
-        table.add_row(source, ref, pool, since, newest, _number(free), _number(capacity))
-    out.print(table)
+    if series:
+        table = Table("source", "ref", "pool", "since", "newest", "free", "capacity")
+        for source, ref, pool, first_seen, at, free, capacity in series:
+            table.add_row(source, ref, pool, _minute(first_seen), _second(at), _number(free), _number(capacity))
+        out.print(table)
+    if of_water:
+        table = Table("source", "station", "element", "since", "newest", "value")
+        for source, station, element, first_seen, at, value in of_water:
+            table.add_row(source, station, element, _minute(first_seen), _second(at), _number(value))
+        out.print(table)
 
 
 def _database(settings: Settings) -> Connection:
@@ -126,34 +148,50 @@ def _with_terms(given: ParkingRegister, settings: Settings) -> ParkingRegister:
     return msgspec.structs.replace(given, source_terms=(*given.source_terms, *more))
 
 
-def _report(loaded: Loaded, problems: list[RowProblem], dry_run: bool) -> None:
+def _are_of(catalogue: Catalogue, files: Mapping[str, bytes]) -> bool:
+    named = {table.file for table in catalogue.tables}
+    return any(name in named or (catalogue is PARKING and name == SUBDISTRICTS_GEOJSON) for name in files)
+
+
+def _report(catalogue: Catalogue, loaded: Loaded, problems: list[RowProblem]) -> None:
     plan = loaded.plan
-    table = Table("table", "new rows", "closed versions", "unchanged", "refused rows")
-    for entry in TABLES:
+    table = Table(catalogue.name, "new rows", "closed versions", "removed", "unchanged", "refused rows")
+    for entry in catalogue.tables:
         new = len(plan.inserts.get(entry.name, ())) + len(plan.upserts.get(entry.name, ()))
         closed = sum(close.table == entry.name for close in plan.closes)
-        refused = len({problem.line for problem in problems if problem.file.split(".")[0] == entry.name})
-        table.add_row(entry.name, str(new), str(closed), str(plan.unchanged.get(entry.name, 0)), str(refused))
+        removed = len(plan.deletes.get(entry.name, ()))
+        names = (entry.file, SUBDISTRICTS_GEOJSON) if entry.name == "subdistricts" else (entry.file,)
+        refused = len({(problem.file, problem.line) for problem in problems if problem.file in names})
+        numbers = (new, closed, removed, plan.unchanged.get(entry.name, 0), refused)
+        table.add_row(entry.name, *(str(number) for number in numbers))
     out.print(table)
-    if problems:
-        report = Table("file", "line", "column", "value", "what is wrong", "what to do", title="refused")
-        for problem in problems[:500]:
-            line = str(problem.line) if problem.line else ""
-            report.add_row(problem.file, line, problem.field, problem.value, problem.problem, problem.advice)
-        out.print(report)
-        if len(problems) > 500:
-            out.print(f"... and {len(problems) - 500} more")
+
+
+def _report_problems(problems: list[RowProblem]) -> None:
+    if not problems:
+        return
+    report = Table("file", "line", "column", "value", "what is wrong", "what to do", title="refused")
+    for problem in problems[:500]:
+        line = str(problem.line) if problem.line else ""
+        report.add_row(problem.file, line, problem.field, problem.value, problem.problem, problem.advice)
+    out.print(report)
+    if len(problems) > 500:
+        out.print(f"... and {len(problems) - 500} more")
+
+
+def _report_outcome(catalogue: Catalogue, loaded: Loaded, dry_run: bool) -> None:
+    plan = loaded.plan
     waiting = len(plan.holds) + plan.still_held
     if waiting:
         out.print(f"[yellow]{waiting} capacities are held for confirmation:[/yellow] register held")
     if plan.rejected_before:
         out.print(f"{plan.rejected_before} capacities were rejected before and stay as they are")
     if dry_run:
-        out.print("dry run: nothing was written")
+        out.print(f"{catalogue.name}: dry run: nothing was written")
     elif loaded.version is None:
-        out.print("nothing changed")
+        out.print(f"{catalogue.name}: nothing changed")
     else:
-        out.print(f"the register is now version {loaded.version}")
+        out.print(f"{catalogue.name}: the register is now version {loaded.version}")
 
 
 def _decide(ids: list[int], by: str, *, is_right: bool) -> None:
@@ -165,8 +203,16 @@ def _decide(ids: list[int], by: str, *, is_right: bool) -> None:
         raise typer.Exit(1)
 
 
-def _number(value: int | None) -> str:
+def _number(value: float | None) -> str:
     return "unknown" if value is None else str(value)
+
+
+def _minute(at: datetime) -> str:
+    return at.isoformat(timespec="minutes")
+
+
+def _second(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""
 
 
 if __name__ == "__main__":

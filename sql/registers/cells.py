@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from datetime import datetime
 from typing import Any
@@ -92,11 +93,11 @@ def value_of(name: str, text: str, field_type: Any, zone: ZoneInfo) -> Any:
     """The value of a cell for a field of a row. Raises BadCell."""
     if len(text) > MAX_CELL:
         raise BadCell(f"has more than {MAX_CELL:,} characters", "shorten it")
-    if name in ("start", "end"):
+    if name in ("start", "end", "day_start"):
         return _clock(text)
     if name in ("valid_from", "valid_to", "withdrawn_at"):
         return _moment(text, zone)
-    if name in ("exclusive", "entry_only", "on_holidays"):
+    if name in ("exclusive", "entry_only", "on_holidays", "may_query", "may_set_clock"):
         return _truth(text)
     if name == "weekdays":
         return weekdays(text)
@@ -109,9 +110,12 @@ def value_of(name: str, text: str, field_type: Any, zone: ZoneInfo) -> Any:
         except (ValueError, RecursionError) as error:
             raise BadCell(f"is not JSON: {error}", "write JSON, its quotes doubled inside the CSV cell") from error
     try:
-        return msgspec.convert(value, field_type, strict=False)
+        found = msgspec.convert(value, field_type, strict=False)
     except msgspec.ValidationError as error:
         raise BadCell(str(error), _advice(name)) from error
+    if isinstance(found, float) and not math.isfinite(found):
+        raise BadCell("is no number", "write a number, or leave it empty when it is not known")
+    return found
 
 
 def weekdays(text: str) -> tuple[int, ...]:
@@ -152,7 +156,8 @@ def _truth(text: str) -> bool:
 
 def _advice(name: str) -> str:
     words = {
-        "kind": "a lot is on_street, surface, garage, underground or mechanical; a day is holiday, workday or ordinary",
+        "kind": "sql/registers/README.md says which kinds there are",
+        "level": "write blue, yellow, orange or red",
         "day": "write 2026-11-24",
         "pricing_verified_at": "write 2026-11-24",
         "capacity": "write a whole number, or leave it empty when it is not known",

@@ -5,6 +5,7 @@ Promise: a load is one transaction; loading the same again changes nothing; no v
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,22 @@ import msgspec
 
 from schemas.registers import ParkingRegister
 from schemas.settings import Parking
+from schemas.water_registers import WaterRegister
 from sql.connect import Connection
-from sql.registers.database import QUERIES, read_database, read_hold, read_holds, write
-from sql.registers.plan import Hold, Plan, confirmed, plan_load
+from sql.registers.database import (
+    QUERIES,
+    WATER_QUERIES,
+    lock_version,
+    read_database,
+    read_hold,
+    read_holds,
+    read_water,
+    write,
+    write_water,
+)
+from sql.registers.plan import Hold, Plan, confirmed, plan_load, plan_whole
+from sql.registers.tables import PARKING
+from sql.registers.water_tables import WATER
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +53,19 @@ def load(
 ) -> Loaded:
     """Writes what differs from the database. Rows whose valid_from is `at` hold from now on."""
     with connection.transaction():
-        QUERIES.lock_version(connection)
+        lock_version(connection, PARKING)
         plan = plan_load(read_database(connection), register, read_holds(connection, all_states=True), at, limits)
         return Loaded(plan=plan, version=None if dry_run else write(connection, plan, at, by))
+
+
+def load_water(
+    connection: Connection, register: WaterRegister, *, whole: Collection[str] = (), dry_run: bool = False
+) -> Loaded:
+    """Writes what differs from the database. `whole`: tables of which the register has every row that is true."""
+    with connection.transaction():
+        lock_version(connection, WATER)
+        plan = plan_whole(WATER, read_water(connection), register, whole)
+        return Loaded(plan=plan, version=None if dry_run else write_water(connection, plan))
 
 
 def decide(connection: Connection, hold_ids: list[int], *, confirm: bool, at: datetime, by: str) -> list[Decision]:
@@ -55,9 +79,14 @@ def unregistered(connection: Connection) -> list[tuple[Any, ...]]:
     return list(QUERIES.unregistered(connection))
 
 
+def unregistered_water(connection: Connection) -> list[tuple[Any, ...]]:
+    """(source, station, element, first_seen, newest reading's time, value) of series whose station is unknown."""
+    return list(WATER_QUERIES.unregistered(connection))
+
+
 def _decide(connection: Connection, hold_id: int, *, confirm: bool, at: datetime, by: str) -> Decision:
     with connection.transaction():
-        QUERIES.lock_version(connection)
+        lock_version(connection, PARKING)
         hold = read_hold(connection, hold_id)
         if hold is None:
             return Decision(hold_id=hold_id, done=False, detail="there is no such hold")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.registers import ParkingRegister, Pool
 from schemas.settings import Parking
-from sql.registers.tables import BY_NAME, TABLES, Table, content, in_force
+from sql.registers.tables import BY_NAME, TABLES, Catalogue, Table, content, in_force
 
 HoldReason = Literal["jump", "placeholder"]
 HoldState = Literal["held", "confirmed", "rejected"]
@@ -44,6 +44,7 @@ class Plan(msgspec.Struct, kw_only=True):
     upserts: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     inserts: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     closes: list[Close] = msgspec.field(default_factory=list)
+    deletes: dict[str, list[Any]] = msgspec.field(default_factory=dict)  # of tables whose file says all there is
     holds: list[Hold] = msgspec.field(default_factory=list)
     outdated_holds: list[int] = msgspec.field(default_factory=list)
     still_held: int = 0
@@ -52,7 +53,8 @@ class Plan(msgspec.Struct, kw_only=True):
 
     @property
     def changes_register(self) -> bool:
-        return bool(self.closes or any(self.upserts.values()) or any(self.inserts.values()))
+        written = (self.upserts, self.inserts, self.deletes)
+        return bool(self.closes or any(rows for tables in written for rows in tables.values()))
 
 
 def plan_load(
@@ -68,6 +70,21 @@ def plan_load(
             _plan_versions(table, known, rows, plan)
         else:
             _plan_upserts(table, known, rows, plan)
+    return plan
+
+
+def plan_whole(catalogue: Catalogue, known: Any, given: Any, whole: Collection[str]) -> Plan:
+    """The same for a register in which nothing is held. `whole`: tables of which `given` has every row that is true."""
+    plan = Plan()
+    for table in catalogue.tables:
+        rows = list(table.rows(given))
+        if table.versioned:
+            _plan_versions(table, known, rows, plan)
+            continue
+        _plan_upserts(table, known, rows, plan)
+        if table.replaced and table.name in whole:
+            kept = {table.key_of(row) for row in rows}
+            plan.deletes[table.name] = [row for row in table.rows(known) if table.key_of(row) not in kept]
     return plan
 
 
@@ -96,14 +113,14 @@ def confirmed(known: ParkingRegister, hold: Hold, at: datetime) -> Plan | None:
     return plan
 
 
-def _plan_upserts(table: Table, known: ParkingRegister, rows: list[Any], plan: Plan) -> None:
+def _plan_upserts(table: Table, known: Any, rows: list[Any], plan: Plan) -> None:
     old = {table.key_of(row): row for row in table.rows(known)}
     changed = [row for row in rows if old.get(table.key_of(row)) != row]
     plan.upserts[table.name] = changed
     plan.unchanged[table.name] = len(rows) - len(changed)
 
 
-def _plan_versions(table: Table, known: ParkingRegister, rows: list[Any], plan: Plan) -> None:
+def _plan_versions(table: Table, known: Any, rows: list[Any], plan: Plan) -> None:
     by_key: dict[Any, list[Any]] = {}
     for row in table.rows(known):
         by_key.setdefault(table.key_of(row), []).append(row)

@@ -39,18 +39,20 @@ def _fields_of(row_type: Any) -> dict[str, msgspec.structs.FieldInfo]:
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the register: `name` is its field in ParkingRegister, `file` is `<name>.csv`."""
+    """A table of a register: `name` is its field in the register's type."""
 
     name: str
     row_type: Any
     key: tuple[str, ...]
     versioned: bool = True  # has valid_from and valid_to: a change is a new row, and history stays
+    replaced: bool = False  # its file says all there is: what is not in it any more goes
     needs: dict[str, str] = {}  # field -> the table that must know its value
     not_given: tuple[str, ...] = ("version", "received_at", "crs_given")  # fields that are no columns
+    file_name: str = ""  # empty: <name>.csv
 
     @property
     def file(self) -> str:
-        return f"{self.name}.csv"
+        return self.file_name or f"{self.name}.csv"
 
     @property
     def fields(self) -> dict[str, msgspec.structs.FieldInfo]:
@@ -62,7 +64,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         found = {name: field.type for name, field in self.fields.items() if name not in self.not_given}
         return {**found, "crs": str} if "lat" in found else found
 
-    def rows(self, register: ParkingRegister) -> tuple[Any, ...]:
+    def rows(self, register: Any) -> tuple[Any, ...]:
         found: tuple[Any, ...] = getattr(register, self.name)
         return found
 
@@ -70,7 +72,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(getattr(row, field) for field in self.key)
 
 
-# In the order in which they are read and written: a row may name only what stands above it.
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """One register: its name in register_version, its type, and its tables in the order in which they are read and
+    written: a row may name only what stands above it."""
+
+    name: str
+    register_type: Any
+    tables: tuple[Table, ...]
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+
 TABLES = (
     Table(name="subdistricts", row_type=Subdistrict, key=("code",), versioned=False),
     Table(name="operators", row_type=Operator, key=("operator_id",), versioned=False),
@@ -94,6 +107,7 @@ TABLES = (
     ),
 )
 BY_NAME = {table.name: table for table in TABLES}
+PARKING = Catalogue(name="parking", register_type=ParkingRegister, tables=TABLES)
 SUBDISTRICTS_GEOJSON = "subdistricts.geojson"
 
 _NOT_CONTENT = {"version", "valid_from", "valid_to", "received_at"}

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.stack
 READER = {
     "feed": "feed",
     "registers": "owner",
+    "water_registers": "owner",
     "webhooks": "connectors",
     "endpoints": "owner",
     "ops": "ops",

@@ -196,7 +196,7 @@ def test_the_command_line_loads_reports_and_decides(database: Database, tmp_path
     code, text = run("load", str(tmp_path))
     assert code == 1
     assert "lots.csv" in text
-    assert run("unregistered") == (0, "every series that reports belongs to a lot\n")
+    assert run("unregistered") == (0, "every series that reports belongs to a lot or a station\n")
 
 
 def test_every_query_fits_the_schema(owner: Connection) -> None:
