@@ -9,7 +9,7 @@ import typer
 
 from deploy.commands import care, data, proof, run
 from deploy.commands.endpoint import endpoint
-from deploy.commands.shared import PASS_ON, notes
+from deploy.commands.shared import PASS_HELP_ON, PASS_ON, notes
 from deploy.local.progress import StackError
 from schemas.settings import SettingsError
 
@@ -28,9 +28,9 @@ app.command(rich_help_panel=RUNNING)(run.up)
 app.command(rich_help_panel=RUNNING)(run.status)
 app.command(rich_help_panel=RUNNING)(run.logs)
 app.command(rich_help_panel=RUNNING)(run.down)
-app.command(rich_help_panel=DATA, context_settings=PASS_ON)(data.decode)
-app.command(rich_help_panel=DATA, context_settings=PASS_ON)(data.replay)
-app.command(rich_help_panel=DATA, context_settings=PASS_ON)(data.register)
+app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.decode)
+app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.replay)
+app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.register)
 app.add_typer(data.deadletter, name="deadletter", rich_help_panel=DATA, no_args_is_help=True)
 app.add_typer(endpoint, name="endpoint", rich_help_panel=DATA, no_args_is_help=True)
 app.command(rich_help_panel=CARE)(care.doctor)
@@ -39,8 +39,8 @@ app.command(rich_help_panel=CARE)(care.provision)
 app.command(rich_help_panel=CARE)(care.backup)
 app.command(rich_help_panel=CARE)(care.restore)
 app.command(rich_help_panel=PROOF, context_settings=PASS_ON)(proof.test)
-app.command(rich_help_panel=PROOF, context_settings=PASS_ON)(proof.bench)
-app.command(rich_help_panel=PROOF, context_settings=PASS_ON)(proof.chaos)
+app.command(rich_help_panel=PROOF, context_settings=PASS_HELP_ON)(proof.bench)
+app.command(rich_help_panel=PROOF, context_settings=PASS_HELP_ON)(proof.chaos)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import psycopg
 import typer
 from rich.table import Table
 
-from deploy.commands.shared import hand_over, part, part_environment, screen, settings_now, steps
+from deploy.commands.shared import hand_over, part, part_environment, screen, settings_now, steps, teach
 from deploy.local import platform, supervision
 from deploy.local.credentials import with_environment
 from deploy.local.places import places
@@ -46,9 +46,8 @@ def decode(context: typer.Context) -> None:
 
     [bold]./citysense decode hdb payload.json[/]
     [bold]./citysense decode datex2 status.xml --source basel.toml --received-at 2026-01-05T08:00:00Z[/]
-
-    FORMAT and FILE... and the options are those of `python -m connectors decode --help`.
     """
+    teach(context, *part("connectors", "decode"))
     hand_over(part("connectors", "decode", *context.args), part_environment(settings_now()))
 
 
@@ -61,6 +60,7 @@ def replay(context: typer.Context) -> None:
     [bold]./citysense replay water river.csv --thresholds thresholds.csv[/]   which alerts other thresholds had raised
     [bold]./citysense replay water frames.hex --thresholds thresholds.csv --json[/]   recorded frames, one a line
     """
+    teach(context, *part("streams", "replay", "water" if "water" in context.args else "parking"))
     domain, files, decoding, replaying = _sorted_out(context.args)
     if not files or not decoding[0]:
         hand_over(part("streams", "replay", domain, *files, *replaying), part_environment(settings_now(), "streams"))
@@ -130,8 +130,12 @@ def register(context: typer.Context) -> None:
     [bold]./citysense register held[/]              changes that wait for a person (a capacity that jumped)
     [bold]./citysense register confirm ID[/]        let a held change in
     [bold]./citysense register reject ID[/]         throw it away
+    [bold]./citysense register unregistered[/]      what reports and no register claims
     """
-    hand_over(part("sql.registers", *(context.args or ["--help"])), part_environment(settings_now(), "owner"))
+    if context.args[:1] in ([], ["--help"]):
+        context.args = ["--help"]
+        teach(context, *part("sql.registers"))
+    hand_over(part("sql.registers", *context.args), part_environment(settings_now(), "owner"))
 
 
 deadletter = typer.Typer(help="Rows that could not be used: look at them, mend the cause, send them again.")

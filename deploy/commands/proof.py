@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.commands.shared import notes, part, part_environment, steps
+from deploy.commands.shared import notes, part, part_environment, steps, teach
 from deploy.local import supervision
 from deploy.local.machine import (
     FOR_BENCH,
@@ -86,6 +86,7 @@ def bench(context: typer.Context, keep: Keep = False) -> None:
     [bold]./citysense bench --json[/]      figures for programs
     [bold]./citysense bench --peers[/]     quixstreams and aiokafka on the same work, too
     """
+    teach(context, *part("tests.bench"))
     _prove("bench", "tests.bench", context.args, FOR_BENCH, keep)
 
 
@@ -94,6 +95,7 @@ def chaos(context: typer.Context, keep: Keep = False) -> None:
 
     [bold]./citysense chaos --seconds 300[/]
     """
+    teach(context, *part("tests.chaos"))
     _prove("chaos", "tests.chaos", context.args, (), keep)
 
 

@@ -81,7 +81,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 def logs(
     name: Annotated[
-        str, typer.Argument(help="kafka, postgres, worker, sweeps, connectors, feed, district, supervisord")
+        str, typer.Argument(help="As `status` names them: kafka, postgres, worker, feed, ...; or supervisord")
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,

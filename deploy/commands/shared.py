@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import typer
 from rich.console import Console
 
 from deploy.local.credentials import environment, environment_of
@@ -19,6 +20,7 @@ screen = Console(highlight=False)
 notes = Console(stderr=True, highlight=False)
 
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+PASS_HELP_ON: dict[str, Any] = {**PASS_ON, "help_option_names": []}  # --help reaches the command, see teach
 
 
 def steps() -> Steps:
@@ -38,6 +40,14 @@ def part_environment(settings: Settings, role: str = "", *, holds_secrets: bool 
 
 def part(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def teach(context: typer.Context, *argv: str) -> None:
+    """Where --help is asked for: this command's examples, then the options of the program that it hands over to."""
+    if "--help" not in context.args:
+        return
+    print(context.get_help())
+    hand_over([*argv, "--help"], part_environment(settings_now()))
 
 
 def hand_over(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:

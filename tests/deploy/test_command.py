@@ -52,6 +52,21 @@ def test_help_names_every_command_and_each_teaches_by_example(tmp_path: Path) ->
         assert f"./citysense {name}" in said, name
 
 
+def test_help_of_a_command_that_hands_over_has_the_options_of_the_program_behind_it(tmp_path: Path) -> None:
+    for words, option in (
+        (("decode",), "--received-at"),
+        (("replay",), "--registers"),
+        (("replay", "water"), "--thresholds"),
+        (("register",), "unregistered"),
+        (("register", "load"), "Load CSV files"),
+        (("bench",), "--peers"),
+        (("chaos",), "--seed"),
+    ):
+        done = citysense(*words, "--help", cwd=tmp_path)
+        assert done.returncode == 0 and option in done.stdout, (words, done.stderr)
+    assert "hongkong-flat" in citysense("decode", "--help", cwd=tmp_path).stdout
+
+
 def test_settings_that_cannot_be_used_are_said_line_by_line(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('[kafka]\nreplication = 0\nport = 1\n[feeed]\nbind = ""\n', encoding="utf-8")
