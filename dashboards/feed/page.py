@@ -66,7 +66,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     status_word: str
     is_stale: bool
-    observed_at: datetime | None
+    seen_at: datetime | None
     age: str
     share: str
     price: str
@@ -160,7 +160,7 @@ def _rows(snapshot: Snapshot, words: Words) -> list[Row]:
             status=record.status,
             status_word=words(f"status.{record.status}"),
             is_stale=record.freshness == "stale",
-            observed_at=record.observed_at,
+            seen_at=record.observed_at or record.received_at,
             age=_age(record, words),
             share=_share(record.share, snapshot, words),
             price=_price(snapshot.register.prices.get(record.lot_id, ()), words),
@@ -170,14 +170,16 @@ def _rows(snapshot: Snapshot, words: Words) -> list[Row]:
 
 
 def _age(record: LotStatus, words: Words) -> str:
-    """Of the observation at the tick, rounded down."""
+    """At the tick, rounded down; a source that does not say when: since it was received, and that it is that."""
+    if record.freshness == "never":
+        return words("freshness.never")
     seconds = record.age_s
     if seconds is None:
         return words("age.none")
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return words(f"age.{unit}", n=seconds // length)
-    return words("age.s", n=seconds)
+    units = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+    unit, length = next(pair for pair in units if seconds >= pair[1] or pair[1] == 1)
+    age = words(f"age.{unit}", n=seconds // length)
+    return words("received", age=age) if record.observed_at is None else words("ago", age=age)
 
 
 def _share(share: ShareStatus | None, snapshot: Snapshot, words: Words) -> str:

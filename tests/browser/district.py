@@ -72,6 +72,9 @@ def _shown(row: LotMinute, index: int, minute: datetime) -> LotMinute:
     if index % 20 == 6:
         old = minute - timedelta(minutes=7)
         return _counted(row, index, minute, freshness="stale", available=41, seen=old, flags=("stale_source",))
+    if index % 20 == 10:  # a source that does not say when
+        untimed: dict[str, Any] = {"observed_at": None, "time_basis": "ingest"}
+        return _counted(row, index, minute, available=12, seen=minute - timedelta(seconds=20), **untimed)
     if row.available is None and row.mode != "flag" and index % EVERY > 3 and index % 3:
         return _counted(row, index, minute, available=7 + index % 60, seen=minute - timedelta(seconds=index % 50))
     return row

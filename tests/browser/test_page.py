@@ -57,6 +57,12 @@ def test_stale_is_hatched_and_said_and_fresh_is_not(seen: Seen) -> None:
         assert not rows[lot.lot_id]["hatched"]
 
 
+def test_a_value_whose_source_gives_no_time_says_when_it_was_received(seen: Seen) -> None:
+    rows, lots = seen
+    for lot in of_kind(lots, lambda row: row.time_basis == "ingest"):
+        assert rows[lot.lot_id]["age"].startswith("received ") and rows[lot.lot_id]["age"].endswith(" ago")
+
+
 def test_a_search_finds_names_of_both_languages_and_measures_from_a_subdistrict(visit: Visits) -> None:
     page = visit().open()
     for text, expected in (("莲塘", "莲塘街道"), ("liantang", "莲塘街道")):
@@ -225,6 +231,8 @@ def test_without_scripts_the_page_is_a_table(feed: Feed, visit: Visits) -> None:
     assert page.get_attribute(f"tr#{stale.lot_id}", "class") == "stale"
     unknown = of_kind(feed.rows, lambda row: row.freshness == "never")[0]
     assert page.inner_text(f"tr#{unknown.lot_id} .figure").split() == ["–", "never", "reported"]
+    untimed = of_kind(feed.rows, lambda row: row.time_basis == "ingest")[0]
+    assert "received 20 s ago" in page.inner_text(f"tr#{untimed.lot_id}")
     assert page.locator("#data a[href$='/lot_status.json']").count() == 1
     assert "CC-BY-4.0" in page.inner_text("#data")
     page.click("#language")

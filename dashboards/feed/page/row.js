@@ -71,11 +71,12 @@ export function rowOf(lot) {
   return { element, name, about, update };
 }
 
+/** Since it was seen; a source that does not say when: since it was received, and that it is that. */
 export function ageText(lot, now) {
-  const { observed_at: seen, freshness } = lot.status;
+  const { observed_at: seen, received_at: got, freshness } = lot.status;
   if (freshness === "never") return say("freshness.never");
-  if (seen === null) return say("age.none");
-  const since = say("ago", { age: age((now - Date.parse(seen)) / 1000) });
+  if (seen === null && got === null) return say("age.none");
+  const since = say(seen === null ? "received" : "ago", { age: age((now - Date.parse(seen ?? got)) / 1000) });
   return freshness === "stale" ? `${since} · ${say("freshness.stale")}` : since;
 }
 
