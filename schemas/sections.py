@@ -226,7 +226,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     crs: str = "EPSG:4326"
     pools: dict[str, str] = {}  # their word for a pool -> ours; a word that is not here keeps the decoder's default
     authoritative: Literal["free", "occupied"] = "free"
-    licence: str = ""
+    licence: str = ""  # SPDX, or the address of the terms; empty is published as NOASSERTION, never as ours
     attribution: str = ""
     attribution_url: str = ""
     options: dict[str, Any] = {}  # what only this decoder knows

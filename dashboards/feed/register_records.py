@@ -170,8 +170,18 @@ class FeedLink(msgspec.Struct, frozen=True, kw_only=True):
     title_en: str
 
 
+class UrlTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked with a place, a time or a number: RFC 6570. The document names every parameter."""
+
+    name: str
+    url_template: str
+    title_zh: str
+    title_en: str
+
+
 class DiscoveryData(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[FeedLink, ...]
+    templates: tuple[UrlTemplate, ...]
     licence: str
     licence_url: str
     documentation: str

@@ -98,7 +98,7 @@ def publisher_of(settings: Settings) -> Publisher:
     terms = tuple(
         SourceTerms(
             source=source.name,
-            licence=source.licence or settings.feed.licence,
+            licence=source.licence,
             attribution=source.attribution or source.name,
             url=source.attribution_url or None,
         )

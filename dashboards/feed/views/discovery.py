@@ -10,20 +10,30 @@ from dashboards.feed.register_records import (
     DiscoveryData,
     FeedLink,
     SystemInformationData,
+    UrlTemplate,
     VersionLink,
     VersionsData,
 )
 from dashboards.feed.snapshot import Snapshot
 from dashboards.feed.views.envelope import of_register
+from schemas.registers import SourceTerms
 
 ROOT = "/parking/v1"
 LANGUAGES = ("zh-CN", "en")
 TERMS_LAST_UPDATED = datetime(2026, 11, 1, tzinfo=UTC)  # when the terms of this feed last changed
 
+NO_LICENCE_TOLD = "NOASSERTION"  # the word of SPDX; a blank would be read as "free"
+TEMPLATES = (
+    ("snapshot", f"{ROOT}/snapshots/{{minute}}.json{{?revision}}", "一分钟的快照", "One minute, for ever"),
+    ("history", f"{ROOT}/lots/{{lot_id}}/history{{?from,to,resolution,as_of}}", "历史", "History of a car park"),
+    ("usable", f"{ROOT}/lots/usable{{?eta,stay,lot_id}}", "到达时可用", "Usable at arrival"),
+    ("delta", f"{ROOT}/lot_status.json{{?since_seq}}", "变化", "What changed since"),
+    ("dump", f"{ROOT}/dumps/{{day}}.{{format}}", "按日下载", "A whole day"),
+)
+
 
 def system_information(snapshot: Snapshot) -> bytes:
     publisher = snapshot.publisher
-    terms = {row.source: row for row in (*publisher.source_terms, *snapshot.register.source_terms)}
     return of_register(
         snapshot,
         SystemInformationData(
@@ -37,14 +47,23 @@ def system_information(snapshot: Snapshot) -> bytes:
             license_id=publisher.licence,
             license_url=publisher.licence_url,
             terms_last_updated=snapshot.local(TERMS_LAST_UPDATED),
-            attribution=tuple(
-                Attribution(source=row.source, licence=row.licence, attribution=row.attribution, url=row.url)
-                for _, row in sorted(terms.items())
-            ),
+            attribution=_attribution(snapshot),
             contact=publisher.contact,
             bbox=publisher.bbox,
             slo=Slo(),
         ),
+    )
+
+
+def _attribution(snapshot: Snapshot) -> tuple[Attribution, ...]:
+    """Of every source that a car park has. Terms that nobody has written down are not those of this feed."""
+    register = snapshot.register
+    terms = {row.source: row for row in (*snapshot.publisher.source_terms, *register.source_terms)}
+    sources = sorted({row.source for rows in register.sources.values() for row in rows})
+    known = [terms.get(source, SourceTerms(source=source, licence="", attribution=source)) for source in sources]
+    return tuple(
+        Attribution(source=row.source, licence=row.licence or NO_LICENCE_TOLD, attribution=row.attribution, url=row.url)
+        for row in known
     )
 
 
@@ -64,6 +83,10 @@ def discovery(snapshot: Snapshot, links: tuple[FeedLink, ...]) -> bytes:
                     title_en=link.title_en,
                 )
                 for link in links
+            ),
+            templates=tuple(
+                UrlTemplate(name=name, url_template=publisher.public_url + url, title_zh=title_zh, title_en=title_en)
+                for name, url, title_zh, title_en in TEMPLATES
             ),
             licence=publisher.licence,
             licence_url=publisher.licence_url,

@@ -30,6 +30,7 @@ class LotProperties(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int | None
     freshness: Freshness
     observed_at: datetime | None
+    received_at: datetime | None
     age_s: int | None
     trend: Trend | None
     shared_available: int | None
@@ -85,6 +86,7 @@ def _feature(minute: LotMinute, lot: Lot | None, snapshot: Snapshot) -> LotFeatu
             capacity=status.capacity,
             freshness=status.freshness,
             observed_at=status.observed_at,
+            received_at=status.received_at,
             age_s=status.age_s,
             trend=status.trend,
             shared_available=share.available if share else None,

@@ -25,6 +25,7 @@ from dashboards.feed.views import datex2, geojson, parkapi, quality, status, tab
 from dashboards.feed.views.status import counted
 from schemas.gcj02 import gcj02_to_wgs84
 from schemas.parking import Observation
+from schemas.registers import SourceTerms
 from schemas.settings import Settings
 from tests.dashboards.feed.minutes import LOADED_AT, MINUTE, minute_rows, minute_run, register, snapshot
 
@@ -212,13 +213,28 @@ def test_attribution_and_licence_are_never_blank(minute: Snapshot) -> None:
     data = document("system_information.json", minute)["data"]
     assert data["license_id"] and data["license_url"] and data["terms_last_updated"]
     assert all(row["licence"] and row["attribution"] for row in data["attribution"])
-    assert [row["source"] for row in data["attribution"]] == ["op-a"]
+    told = [(row["source"], row["licence"]) for row in data["attribution"]]
+    assert told == [("op-a", "CC-BY-4.0"), ("op-b", "NOASSERTION")], "unknown terms are not those of this feed"
+
+
+def test_sources_that_no_lot_has_are_not_attributed(minute: Snapshot) -> None:
+    more = SourceTerms(source="elsewhere", licence="", attribution="Elsewhere")
+    publisher = msgspec.structs.replace(minute.publisher, source_terms=(more,))
+    asked = msgspec.structs.replace(minute, publisher=publisher)
+    data = document("system_information.json", asked)["data"]
+    assert "elsewhere" not in {row["source"] for row in data["attribution"]}
 
 
 def test_discovery_names_every_file(minute: Snapshot) -> None:
     feeds = document("parking.json", minute)["data"]["feeds"]
     assert {feed["url"] for feed in feeds} == {link.url for link in LINKS}
     assert {file.path for file in FILES} < {feed["url"] for feed in feeds}
+
+
+def test_discovery_names_what_is_asked_with_a_parameter_too(minute: Snapshot) -> None:
+    templates = {row["name"]: row["url_template"] for row in document("parking.json", minute)["data"]["templates"]}
+    assert set(templates) == {"snapshot", "history", "usable", "delta", "dump"}
+    assert all(url.startswith("/parking/v1/") for url in templates.values())
 
 
 def test_a_forecast_that_is_not_served_says_why(minute: Snapshot) -> None:
