@@ -28,14 +28,14 @@ _GCJ02 = {"demo-ymzh", "demo-tdznyun"}  # these operators survey on Chinese maps
 def files() -> dict[str, bytes]:
     """The files by name. UTF-8 with a byte order mark, as Excel saves it."""
     found = {
-        "operators.csv": _csv(_operators()),
-        "source_terms.csv": _csv(_source_terms()),
-        "lots.csv": _csv(_lot(lot) for lot in lots()),
-        "lot_sources.csv": _csv(_lot_sources()),
-        "pools.csv": _csv(row for lot in lots() for row in _pools(lot)),
-        "prices.csv": _csv(row for lot in lots() for row in _prices(lot)),
-        "share_windows.csv": _csv(_window(lot) for lot in lots()),
-        "calendar.csv": _csv(_CALENDAR),
+        "operators.csv": csv_bytes(_operators()),
+        "source_terms.csv": csv_bytes(_source_terms()),
+        "lots.csv": csv_bytes(_lot(lot) for lot in lots()),
+        "lot_sources.csv": csv_bytes(_lot_sources()),
+        "pools.csv": csv_bytes(row for lot in lots() for row in _pools(lot)),
+        "prices.csv": csv_bytes(row for lot in lots() for row in _prices(lot)),
+        "share_windows.csv": csv_bytes(_window(lot) for lot in lots()),
+        "calendar.csv": csv_bytes(_CALENDAR),
     }
     subdistricts = [feature for feature in sketch()["features"] if feature["properties"]["kind"] == "subdistrict"]
     document = {"type": "FeatureCollection", "features": subdistricts}
@@ -214,7 +214,7 @@ def _window(lot: Lot) -> dict[str, Any]:
     }
 
 
-def _csv(rows: Iterable[dict[str, Any]]) -> bytes:
+def csv_bytes(rows: Iterable[dict[str, Any]]) -> bytes:
     found: Sequence[dict[str, Any]] = list(rows)
     names = list(dict.fromkeys(name for row in found for name in row))
     text = io.StringIO(newline="")

@@ -1,0 +1,1 @@
+"""Water of the simulated district: a storm, stations that speak their protocols, an authority that is told."""

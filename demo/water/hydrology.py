@@ -1,0 +1,125 @@
+"""How high is the water at a minute of the storm? Two linear stores, a power law, a pipe that fills, a pump that pumps.
+
+No model of the real district: it only behaves as water does. What has fallen runs off with a delay, rivers rise with
+the 0.6th power of the flow, a pipe that is full stands under pressure up to the street, an underpass keeps what its
+pump does not take. Pure: the same at every call.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from math import exp
+
+from demo.draws import between, draw, wander
+from demo.water.network import Station, rain_late_min, rain_share
+from demo.water.storm import HOURS, STEP_MIN, Storm, fallen_mm
+
+AFTER_HOURS = 24  # of the storm, while the water falls
+_STEPS = (HOURS + AFTER_HOURS) * 60 // STEP_MIN
+_DEEPEST_M = 2.4
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_NOISE_M = {"river": 0.004, "reservoir": 0.003, "pipe_node": 0.004, "underpass": 0.0, "rain": 0.0}
+
+
+def rain_total_mm(station: Station, at: datetime, storm: Storm | None) -> float:
+    """The counter of a gauge: a tip is 0.1 mm, and it never goes back."""
+    begun = round(between(300.0, 1_900.0, "counter", station.number), 1)
+    minute = None if storm is None else storm.minute(at)
+    fell = 0.0 if minute is None else rain_share(station) * fallen_mm(minute - rain_late_min(station))
+    return round(begun + int(fell * 10 + 1e-6) / 10, 1)
+
+
+def level_m(station: Station, at: datetime, storm: Storm | None) -> float:
+    """The level above datum; of an underpass the depth above its road."""
+    clock_min = int((at - _EPOCH).total_seconds() // 60)
+    dry = station.base_m
+    if station.kind != "underpass":
+        dry += _calm_m(station) * wander(clock_min, 180, "calm", station.number)
+        dry += _NOISE_M[station.kind] * (draw("noise", station.number, clock_min) - 0.5)
+    rise = 0.0 if storm is None else rise_m(station, storm.minute(at))
+    if station.kind == "pipe_node":  # a pipe that fills has no dry flow beside it
+        return round(max(dry, station.invert_m + rise), 3)
+    return round(max(dry + rise, 0.0) if station.kind == "underpass" else dry + rise, 3)
+
+
+def rise_m(station: Station, minute: float) -> float:
+    """How far the storm has raised it; of a pipe node: the level above its invert."""
+    rises = _rises(station)
+    step, part = divmod(min(max(minute, 0.0), (len(rises) - 1) * STEP_MIN - 1e-6), STEP_MIN)
+    place = int(step)
+    return rises[place] + (rises[place + 1] - rises[place]) * part / STEP_MIN
+
+
+@cache
+def highest_m(station: Station) -> float:
+    """The highest level of the storm."""
+    return round((station.invert_m if station.kind == "pipe_node" else station.base_m) + max(_rises(station)), 3)
+
+
+@cache
+def steepest_per_min(station: Station, factor: float) -> float:
+    """The steepest rise in a minute of the wall clock, when `factor` minutes of the storm pass in it."""
+    within = [rise_m(station, step * STEP_MIN) for step in range(_STEPS)]
+    ahead = [rise_m(station, step * STEP_MIN + factor) for step in range(_STEPS)]
+    return max(abs(later - now) for now, later in zip(within, ahead, strict=True))
+
+
+def _calm_m(station: Station) -> float:
+    return {"river": 0.06, "reservoir": 0.02, "pipe_node": 0.05}.get(station.kind, 0.0)
+
+
+@cache
+def _rises(station: Station) -> tuple[float, ...]:
+    """At each 5 minutes from the beginning of the storm."""
+    flow = _flow(station)
+    peak = max(flow)
+    if station.kind == "river":
+        return tuple(station.rise_m * (each / peak) ** 0.6 for each in flow)
+    if station.kind == "reservoir":
+        return _stored(station, flow)
+    if station.kind == "pipe_node":
+        return tuple(_filled(station, station.rise_m * each / peak) for each in flow)
+    return _ponded(station, flow)
+
+
+def _flow(station: Station) -> tuple[float, ...]:
+    """Rain in mm/h behind two linear stores."""
+    keep = exp(-STEP_MIN / station.lag_min)
+    share, late = rain_share(station), rain_late_min(station)
+    first = second = 0.0
+    found = []
+    for step in range(_STEPS + 1):
+        minute = step * STEP_MIN - late
+        rain = share * (fallen_mm(minute) - fallen_mm(minute - STEP_MIN)) * 60 / STEP_MIN
+        first = first * keep + rain * (1 - keep)
+        second = second * keep + first * (1 - keep)
+        found.append(second)
+    return tuple(found)
+
+
+def _stored(station: Station, flow: tuple[float, ...]) -> tuple[float, ...]:
+    """A lake gathers, and lets go slowly."""
+    volume, found = 0.0, []
+    for each in flow:
+        volume += each * STEP_MIN / 60 - volume * STEP_MIN / (60 * 60)
+        found.append(volume)
+    most = max(found)
+    return tuple(station.rise_m * each / most for each in found)
+
+
+def _filled(station: Station, load: float) -> float:
+    """The level above the invert for a flow, as a share of the flow that fills the pipe."""
+    diameter, head = station.crown_m - station.invert_m, station.ground_m + 0.15 - station.crown_m
+    if load <= 1:
+        return float(diameter * load**0.5)
+    return diameter + head * (1 - exp(-1.3 * (load - 1)))
+
+
+def _ponded(station: Station, flow: tuple[float, ...]) -> tuple[float, ...]:
+    pump_mm_h = between(28.0, 125.0, "pump", station.number)
+    depth, found = 0.0, []
+    for each in flow:
+        depth = min(max(depth + station.rise_m * (each - pump_mm_h) * STEP_MIN / 60, 0.0), _DEEPEST_M)
+        found.append(depth)
+    return tuple(found)
