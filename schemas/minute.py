@@ -53,7 +53,7 @@ class ShareMinute(msgspec.Struct, frozen=True, kw_only=True):
     available_max: int | None = None
     in_use: int | None = None
     held: int | None = None
-    overstay: int = 0
+    overstay: int | None = None  # shared cars beyond the windows; null where nobody says how many are in
     opens_at: datetime | None = None
     last_entry_at: datetime | None = None
     must_leave_by: datetime | None = None

@@ -67,7 +67,7 @@ class ShareStatus(msgspec.Struct, frozen=True, kw_only=True):
     available_max: int | None
     in_use: int | None
     held: int | None
-    overstay: int
+    overstay: int | None
     opens_at: datetime | None
     last_entry_at: datetime | None
     must_leave_by: datetime | None

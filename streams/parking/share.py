@@ -172,9 +172,13 @@ def _reserve(windows: Sequence[ShareWindow]) -> int:
     return sum(floors.values())
 
 
-def _overstay(windows: Sequence[ShareWindow], calendar: Calendar, at: datetime, spaces: int, in_use: int | None) -> int:
-    """Shared cars beyond what the windows give, after the grace they allow."""
-    if not in_use or in_use <= spaces:
+def _overstay(
+    windows: Sequence[ShareWindow], calendar: Calendar, at: datetime, spaces: int, in_use: int | None
+) -> int | None:
+    """Shared cars beyond what the windows give, after the grace they allow; None: nobody says how many are in."""
+    if in_use is None:
+        return None
+    if in_use <= spaces:
         return 0
     grace = timedelta(minutes=max((window.grace_min for window in windows), default=0))
     spared = spaces_of(windows_active(windows, calendar, at - grace)) if grace else 0

@@ -92,7 +92,7 @@ def test_golden_record() -> None:
                    "available": 1, "capacity": 4, "observed_at": None, "freshness": "fresh", "flags": [],
                    "reason": None}],
         "share": {"state": "open", "spaces_contract": 40, "spaces_now": 40, "available": 11, "available_min": None,
-                  "available_max": None, "in_use": None, "held": None, "overstay": 0, "opens_at": None,
+                  "available_max": None, "in_use": None, "held": None, "overstay": None, "opens_at": None,
                   "last_entry_at": "2026-11-24T17:45:00+08:00", "must_leave_by": "2026-11-24T18:30:00+08:00",
                   "entrance_id": None, "eligibility": "anyone", "overstay_rule_zh": None, "overstay_rule_en": None,
                   "next": None, "flags": [], "reason": None},

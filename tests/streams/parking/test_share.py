@@ -230,7 +230,8 @@ def test_what_is_shared_lies_within_the_windows(
     when = at("00:00") + timedelta(minutes=minutes)
     found = share(rules, CALENDAR, when, counted(free, in_use, held, occupied))
     assert 0 <= found.spaces_now <= found.spaces_contract
-    assert found.overstay >= 0
+    assert (found.overstay is None) == (in_use is None)
+    assert found.overstay is None or found.overstay >= 0
     if found.available is None:
         assert found.reason is not None
     else:
