@@ -29,12 +29,12 @@ FRAMES = {b"7E7E": "sl651", b"##": "hj212", b"68": "szy206"}  # how recorded fra
 FOR_DECODE = ("--format", "-F", "--source", "--received-at")  # the options of replay that the decoder takes
 
 GROUPS = """
-    select source, reason, count(*), max(at) from dead_letter
+    select source, reason, count(*), date_trunc('second', max(at)) from dead_letter
     where (%(every)s or state = 'open')
       and (%(source)s = '' or source = %(source)s) and (%(reason)s = '' or reason = %(reason)s)
     group by 1, 2 order by 3 desc limit 20"""
 LETTERS = """
-    select letter_id, at, state, topic, partition, kafka_offset, row_index, source, reason, left(detail, 120)
+    select letter_id, date_trunc('second', at), state, source, reason, left(detail, 120)
     from dead_letter
     where (%(every)s or state = 'open')
       and (%(source)s = '' or source = %(source)s) and (%(reason)s = '' or reason = %(reason)s)
@@ -160,7 +160,7 @@ def deadletter_list(
         screen.print("No dead letters.")
         return
     _print(("source", "reason", "letters", "newest"), groups)
-    _print(("id", "at", "state", "topic", "partition", "offset", "row", "source", "reason", "detail"), rows)
+    _print(("id", "at", "state", "source", "reason", "detail"), rows)
     screen.print("./citysense deadletter show ID  has the whole of one,  replay ID...  sends them again.")
 
 

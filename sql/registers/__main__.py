@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from sql.registers.water_tables import WATER
 app = typer.Typer(
     help="The registers of parking and of water: car parks and share windows, stations and thresholds.",
     no_args_is_help=True,
+    add_completion=False,
 )
 out = Console()
 Ids = Annotated[list[int], typer.Argument(help="Numbers of holds, as `held` lists them.")]
@@ -215,5 +217,14 @@ def _second(at: datetime | None) -> str:
     return at.isoformat(timespec="seconds") if at else ""
 
 
+def main() -> None:
+    try:
+        app()
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        out.print("[red]the database has the schema of another release:[/red]", str(error).partition("\n")[0])
+        out.print("./citysense migrate brings it to this one")
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    app()
+    main()
