@@ -35,7 +35,7 @@ def toml(port: int) -> str:
             "cadence_s": 600.0,
         }
     )
-    return "\n".join(_written(table) for table in tables)
+    return "\n".join(written(table) for table in tables)
 
 
 def _table(operator: Operator, port: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _table(operator: Operator, port: int) -> dict[str, Any]:
     return table
 
 
-def _written(table: Mapping[str, Any]) -> str:
+def written(table: Mapping[str, Any]) -> str:
     lines = ["[[source]]", *(f"{name} = {_value(value)}" for name, value in table.items())]
     return "\n".join(lines) + "\n"
 

@@ -204,7 +204,7 @@ def nodes() -> tuple[Station, ...]:
                     invert_m=round(invert, 3),
                     crown_m=round(invert + diameter, 3),
                     ground_m=round(ground, 3),
-                    height_m=round(ground - 0.25, 3),  # it hangs under the lid
+                    height_m=round(ground + 0.3, 3),  # it looks down through a grating
                 )
             )
     return tuple(found)

@@ -1,0 +1,130 @@
+"""What does an SL 651 station of the demo say, and what was it answered? Frames of the HEX/BCD encoding, mode M2.
+
+Written from the standard a second time, so that a mistake in the connector is not made on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+
+import msgspec
+
+LOCAL = timezone(timedelta(hours=8))
+TIMED, ADDED, HOURLY = 0x32, 0x33, 0x34
+RAIN, RIVER, RESERVOIR = "P", "H", "K"  # classes of stations
+START = b"\x7e\x7e"
+STX, ETX, ESC, EOT, NAK = 0x02, 0x03, 0x1B, 0x04, 0x15
+_HEAD = 14  # bytes before the body of a downlink frame
+_NO_VALUE = "A"
+
+
+class Element(msgspec.Struct, frozen=True):
+    """`value` None: the station has none, and says so."""
+
+    code: int
+    value: float | None
+    size: int  # bytes
+    decimals: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    function: int
+    serial: int
+    is_taken: bool  # ESC, EOT: safe. Anything else is not yet
+
+
+def level(value_m: float | None) -> Element:
+    return Element(0x39, value_m, 4, 3)
+
+
+def voltage(value_v: float) -> Element:
+    return Element(0x38, value_v, 2, 2)
+
+
+def rain_since_day_start(value_mm: float) -> Element:
+    return Element(0x20, value_mm, 3, 1)
+
+
+def rain_total(value_mm: float | None) -> Element:
+    return Element(0x26, value_mm, 4, 1)
+
+
+def report(
+    *,
+    function: int,
+    address: str,
+    password: str,
+    centre: int,
+    serial: int,
+    category: str,
+    sent_at: datetime,
+    observed_at: datetime,
+    elements: Sequence[Element],
+    five_minutes_mm: Sequence[float] = (),
+) -> bytes:
+    """A report of one time; `five_minutes_mm` are the twelve 5-minute amounts up to it."""
+    body = b"\xf1\xf1" + bytes.fromhex(address) + category.encode()
+    if five_minutes_mm:
+        first = observed_at - timedelta(minutes=55)
+        amounts = bytes(min(round(mm * 10), 0xFE) for mm in five_minutes_mm)
+        body += b"\xf0\xf0" + _digits(first, "%y%m%d%H%M") + b"\xf4\x60" + amounts
+    body += b"\xf0\xf0" + _digits(observed_at, "%y%m%d%H%M") + b"".join(written(each) for each in elements)
+    content = serial.to_bytes(2, "big") + _digits(sent_at, "%y%m%d%H%M%S") + body
+    head = START + bytes((centre,)) + bytes.fromhex(address) + bytes.fromhex(password) + bytes((function,))
+    data = head + len(content).to_bytes(2, "big") + bytes((STX,)) + content + bytes((ETX,))
+    return data + crc(data).to_bytes(2, "big")
+
+
+def written(element: Element) -> bytes:
+    """Code, length and decimals, and the digits: BCD without the point; FF before a negative value."""
+    size = element.size
+    if element.value is None:
+        digits = _NO_VALUE * size * 2
+    else:
+        number = round(element.value * 10**element.decimals)
+        digits = f"{abs(number):0{size * 2}d}"
+        if len(digits) > size * 2:
+            raise ValueError(f"{element.value} does not fit in {size} bytes")
+        if number < 0:
+            digits, size = "FF" + digits, size + 1
+    return bytes((element.code, size << 3 | element.decimals)) + bytes.fromhex(digits)
+
+
+def answers(data: bytearray) -> list[Answer]:
+    """The answers that are complete; their bytes, and what is no frame, are taken out of `data`."""
+    found: list[Answer] = []
+    while True:
+        begin = data.find(START)
+        if begin < 0:
+            del data[: max(len(data) - 1, 0)]
+            return found
+        del data[:begin]
+        if len(data) < _HEAD:
+            return found
+        length = int.from_bytes(data[11:13], "big")
+        size = _HEAD + (length & 0xFFF) + 3
+        if length >> 12 != 8 or data[13] not in (STX, 0x16):
+            del data[:1]
+            continue
+        if len(data) < size:
+            return found
+        frame = bytes(data[:size])
+        if crc(frame[:-2]) != int.from_bytes(frame[-2:], "big"):
+            del data[:1]
+            continue
+        del data[:size]
+        found.append(Answer(frame[10], int.from_bytes(frame[_HEAD : _HEAD + 2], "big"), frame[-3] in (ESC, EOT)))
+
+
+def crc(data: bytes) -> int:
+    register = 0xFFFF
+    for byte in data:
+        register ^= byte
+        for _ in range(8):
+            register = register >> 1 ^ (0xA001 if register & 1 else 0)
+    return register
+
+
+def _digits(at: datetime, form: str) -> bytes:
+    return bytes.fromhex(at.astimezone(LOCAL).strftime(form))
