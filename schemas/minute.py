@@ -120,11 +120,12 @@ class AreaMinute(msgspec.Struct, frozen=True, kw_only=True):
     code: str  # subdistrict code, or the district's
     lots_total: int
     lots_live: int
-    spaces_capacity: int
+    spaces_capacity: int  # of those lots whose capacity is known
     spaces_contract: int
     spaces_window_now: int
     available_now: int
     available_unknown_spaces: int  # capacity of pools whose number is not known
+    lots_capacity_unknown: int = 0  # their spaces are in no sum of capacities
 
 
 class SourceMinute(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ class _Sum(msgspec.Struct):
     spaces_window_now: int = 0
     available_now: int = 0
     available_unknown_spaces: int = 0
+    lots_capacity_unknown: int = 0
 
 
 def areas(
@@ -48,11 +49,14 @@ def areas(
 
 
 def _counts(lot: LotMinute) -> dict[str, int]:
-    exclusive = [pool.capacity or 0 for pool in lot.pools if pool.exclusive and pool.vehicle == "car"]
+    exclusive = [pool.capacity for pool in lot.pools if pool.exclusive and pool.vehicle == "car"]
+    capacities = exclusive or [lot.capacity]
+    known = [capacity for capacity in capacities if capacity is not None]
     counts = {
         "lots_total": 1,
         "lots_live": int(lot.freshness in LIVE and lot.status != "unknown"),
-        "spaces_capacity": sum(exclusive) if exclusive else lot.capacity or 0,
+        "spaces_capacity": sum(known),
+        "lots_capacity_unknown": int(len(known) < len(capacities)),
     }
     share = lot.share
     available = unknown = 0

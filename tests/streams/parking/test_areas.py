@@ -22,6 +22,12 @@ def test_capacity_counts_exclusive_pools_only() -> None:
     assert (found.spaces_capacity, found.available_now) == (117, 117)
 
 
+def test_a_capacity_that_nobody_knows_is_no_zero_in_the_sum() -> None:
+    known = register(lots=[lot("a"), lot("b")], pools=[pool("public", 100, "a"), pool("public", None, "b")])
+    found = district([seen(30, at("11:59:50"), "a"), seen(9, at("11:59:50"), "b")], known)
+    assert (found.spaces_capacity, found.lots_capacity_unknown, found.available_now) == (100, 1, 39)
+
+
 def test_shared_spaces_that_lie_within_the_public_count_are_counted_once() -> None:
     known = register(windows=[window(pool="public")])
     found = district([seen(30, at("11:59:50"), shared_in_use=0)], known)
