@@ -29,9 +29,6 @@ ROW_TYPES: dict[str, type[Any]] = {
 }
 SCHEMA_OF: dict[type[Any], str] = {row_type: schema for schema, row_type in ROW_TYPES.items()}
 
-MAX_ROWS = 2_000
-MAX_BYTES = 256 * 1024
-
 
 class _Envelope(msgspec.Struct, frozen=True):
     schema: str

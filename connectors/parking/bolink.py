@@ -23,7 +23,7 @@ from connectors.numbers import whole
 from connectors.parking import plates, signing
 from connectors.parking.answers import Answer, json_answer
 from connectors.parking.messages import Message, decoded, optional_ref, stripped
-from connectors.times import instant, observed
+from connectors.times import observed
 from connectors.words import ident
 from schemas.batch import Row
 from schemas.parking import Mode, SourceStatus
@@ -56,11 +56,7 @@ def verify(
     stamp = (fields or {}).get("query_time")
     if reason is not None or not stamp:
         return reason
-    try:
-        at = instant(stamp, _form(stamp), _CHINA)
-    except Unreadable:
-        at = None
-    return signing.STALE if signing.is_stale(at, now, window_s) else None
+    return signing.stamp_verdict(stamp, _form(stamp), _CHINA, now, window_s)
 
 
 def sign(body: bytes, secret: str, options: Mapping[str, Any] = signing.NO_OPTIONS) -> str:

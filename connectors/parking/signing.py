@@ -16,11 +16,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Literal
 
 import msgspec
 
+from connectors.decoding import Unreadable
+from connectors.times import instant
 from schemas.fields import EARLIEST
 
 BAD = "bad_signature"
@@ -77,9 +79,14 @@ def verdict(rule: Rule, fields: Mapping[str, str] | None, signature_field: str, 
     return None if is_same(given, signature(rule, fields, secret, signature_field)) else BAD
 
 
-def is_stale(at: datetime | None, now: datetime, window_s: int) -> bool:
-    """Whether a message was signed too long ago, or too far ahead, or at no time that can be read."""
-    return at is None or at < EARLIEST or abs(now - at) > timedelta(seconds=window_s)
+def stamp_verdict(stamp: str | None, form: str, zone: tzinfo, now: datetime, window_s: int) -> str | None:
+    """None, or that a message was signed too long ago, too far ahead, or at no time that can be read."""
+    try:
+        at = instant(stamp, form, zone)
+    except Unreadable:
+        at = None
+    is_timely = at is not None and at >= EARLIEST and abs(now - at) <= timedelta(seconds=window_s)
+    return None if is_timely else STALE
 
 
 def stamped_header(body: bytes, secret: str, at_unix_s: int) -> str:

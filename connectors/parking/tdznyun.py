@@ -14,16 +14,15 @@ options of the source replace it (signing.py).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connectors.decoding import Decoded, SourceContext, Unreadable, json_document, raw_ref, shown
 from connectors.numbers import whole
 from connectors.parking import plates, signing
 from connectors.parking.answers import Answer, json_answer
 from connectors.parking.messages import Message, decoded, objects, optional_ref, stripped
-from connectors.times import instant, observed
+from connectors.times import observed
 from connectors.words import ident
 from schemas.batch import Row
 from schemas.source import Reject
@@ -34,7 +33,6 @@ _RULE = signing.Rule(
 _SIGN = "sign"
 _EVENT_TIMES = ("enterTime", "exitTime", "outTime", "leaveTime", "eventTime")
 _GOOD_CODES = (0, 1, 200)
-_UTC = ZoneInfo("UTC")
 
 
 def decode(payload: bytes, source: SourceContext) -> Decoded:
@@ -53,13 +51,7 @@ def verify(
     """None, or the reason word why this is not, or not lately, from the vendor."""
     fields = signing.signed_fields(body)
     reason = signing.verdict(signing.rule_of(_RULE, options), fields, _SIGN, secret)
-    if reason is not None:
-        return reason
-    try:
-        at = instant((fields or {}).get("timestamp"), "unix_s", _UTC)
-    except Unreadable:
-        at = None
-    return signing.STALE if signing.is_stale(at, now, window_s) else None
+    return reason or signing.stamp_verdict((fields or {}).get("timestamp"), "unix_s", UTC, now, window_s)
 
 
 def sign(body: bytes, secret: str, options: Mapping[str, Any] = signing.NO_OPTIONS) -> str:

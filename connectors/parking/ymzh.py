@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connectors.decoding import Decoded, SourceContext, Unreadable, raw_ref
 from connectors.numbers import whole
 from connectors.parking import plates, signing
 from connectors.parking.answers import Answer, json_answer
 from connectors.parking.messages import Message, decoded, objects, stripped
-from connectors.times import instant, observed
+from connectors.times import observed
 from connectors.words import ident
 from schemas.batch import Row
 from schemas.parking import PUBLIC
@@ -35,7 +34,6 @@ from schemas.source import Reject
 _RULE = signing.Rule("hmac_sha256", "base64", "{pairs}")
 _SIGN = "Sign"
 _CARD = re.compile(r"^\s*(?:\[[^\]]*\]\s*)?\[([^\]]+)\]\s*(?:数量)?\s*$")  # "[area] [card] number"
-_UTC = ZoneInfo("UTC")
 
 
 def decode(payload: bytes, source: SourceContext) -> Decoded:
@@ -54,13 +52,7 @@ def verify(
     """None, or the reason word why this is not, or not lately, from the vendor."""
     fields = signing.signed_fields(body)
     reason = signing.verdict(signing.rule_of(_RULE, options), fields, _SIGN, secret)
-    if reason is not None:
-        return reason
-    try:
-        at = instant((fields or {}).get("TimeStamp"), "unix_ms", _UTC)
-    except Unreadable:
-        at = None
-    return signing.STALE if signing.is_stale(at, now, window_s) else None
+    return reason or signing.stamp_verdict((fields or {}).get("TimeStamp"), "unix_ms", UTC, now, window_s)
 
 
 def sign(body: bytes, secret: str, options: Mapping[str, Any] = signing.NO_OPTIONS) -> str:

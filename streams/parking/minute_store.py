@@ -45,7 +45,6 @@ _JSON: dict[str, msgspec.json.Decoder[Any]] = {
     "state": msgspec.json.Decoder(dict[str, Any]),
 }
 _DECODERS = tuple(_JSON.get(name) for name in _FIELDS)
-_REAL = tuple(index for index, kind in enumerate(LOT_MINUTE.types) if kind == "float4")
 _FLAGS = _FIELDS.index("flags")
 _LATEST_FIELDS = Latest.__struct_fields__
 _OBSERVATION_FIELDS = frozenset(Observation.__struct_fields__)
