@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -45,18 +46,27 @@ class Fetched(msgspec.Struct, frozen=True):
     content_type: str = ""
 
 
-class Client:
-    """The connections of one process to all polled hosts; so many at a time to each."""
+class _Host:
+    """The connections for one name: two names at one address never share one, whose certificate is of the other."""
 
-    def __init__(self, limits: Connectors) -> None:
-        self.limits = limits
-        self._hosts: dict[str, asyncio.Semaphore] = {}
-        self._http = httpx.AsyncClient(
+    def __init__(self, limits: Connectors, tls: ssl.SSLContext) -> None:
+        self.turns = asyncio.Semaphore(limits.per_host_concurrency)
+        self.http = httpx.AsyncClient(
+            verify=tls,
             follow_redirects=False,
             trust_env=False,
             timeout=httpx.Timeout(limits.read_timeout_s, connect=limits.connect_timeout_s),
             limits=httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=90.0),
         )
+
+
+class Client:
+    """The connections of one process to all polled hosts; so many at a time to each."""
+
+    def __init__(self, limits: Connectors) -> None:
+        self.limits = limits
+        self._hosts: dict[str, _Host] = {}  # of the sources; what they redirect to is asked over theirs
+        self._tls = httpx.create_ssl_context(trust_env=False)
 
     async def get(
         self,
@@ -72,10 +82,13 @@ class Client:
             asked["If-None-Match"] = cursor.etag
         if cursor.last_modified:
             asked["If-Modified-Since"] = cursor.last_modified
-        async with self._hosts.setdefault(url.host, asyncio.Semaphore(self.limits.per_host_concurrency)):
+        host = self._hosts.get(url.host)
+        if host is None:
+            host = self._hosts[url.host] = _Host(self.limits, self._tls)
+        async with host.turns:
             try:
                 async with asyncio.timeout(self.limits.total_timeout_s):
-                    return await self._follow(url, asked, cursor, allow_private)
+                    return await self._follow(host.http, url, asked, cursor, allow_private)
             except TimeoutError as error:
                 raise FetchFailed(f"no whole answer within {self.limits.total_timeout_s:g} s") from error
             except httpx.TimeoutException as error:
@@ -84,14 +97,17 @@ class Client:
                 raise FetchFailed(f"{type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
-        await self._http.aclose()
+        for host in self._hosts.values():
+            await host.http.aclose()
 
-    async def _follow(self, url: httpx.URL, headers: dict[str, str], cursor: Cursor, allow_private: bool) -> Fetched:
+    async def _follow(
+        self, http: httpx.AsyncClient, url: httpx.URL, headers: dict[str, str], cursor: Cursor, allow_private: bool
+    ) -> Fetched:
         first = url
         for _ in range(self.limits.redirects + 1):
             if url.host != first.host:
                 headers = {name: value for name, value in headers.items() if name.startswith("If-")}  # no secrets
-            async with self._answer(url, headers, allow_private) as response:
+            async with _Answer(http, url, headers, allow_private) as response:
                 if not response.has_redirect_location:
                     return await self._document(response, cursor)
                 target = url.join(response.headers["location"])
@@ -99,9 +115,6 @@ class Client:
                 raise FetchFailed(f"a redirect from {url.scheme} to {target.scheme} is not followed")
             url = target
         raise FetchFailed(f"more than {self.limits.redirects} redirects")
-
-    def _answer(self, url: httpx.URL, headers: dict[str, str], allow_private: bool) -> _Answer:
-        return _Answer(self._http, url, headers, allow_private)
 
     async def _document(self, response: httpx.Response, cursor: Cursor) -> Fetched:
         if response.status_code == 304:

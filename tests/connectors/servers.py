@@ -15,6 +15,7 @@ class Asked:
     def __init__(self, handler: BaseHTTPRequestHandler) -> None:
         self.path = handler.path
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.connection = int(handler.client_address[1])  # the port at the other end
         self._handler = handler
 
     def answer(self, body: bytes, status: int = 200, **headers: str) -> None:

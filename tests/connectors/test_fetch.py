@@ -48,6 +48,19 @@ def test_a_document_comes_with_its_cursor() -> None:
     assert feed.asked[0].headers["host"] == f"127.0.0.1:{feed.port}"
 
 
+def test_a_connection_is_kept_for_its_name_and_not_for_another_at_the_same_address() -> None:
+    async def fetching(port: int) -> None:
+        client = Client(LIMITS)
+        for name in ("127.0.0.1", "localhost", "127.0.0.1", "localhost"):
+            await client.get(httpx.URL(f"http://{name}:{port}/"), allow_private=True)
+        await client.close()
+
+    with Feed(lambda asked: asked.answer(b"{}")).serving() as feed:
+        asyncio.run(fetching(feed.port))
+    first, second, first_again, second_again = [asked.connection for asked in feed.asked]
+    assert (first, second) == (first_again, second_again) and first != second
+
+
 def test_what_is_not_modified_has_no_body() -> None:
     def answer(asked: Asked) -> None:
         asked.raw(b"HTTP/1.1 304 Not Modified\r\n\r\n") if asked.headers.get("if-none-match") == '"1"' else None
