@@ -1,7 +1,12 @@
-"""`python -m demo`: the district, servers and clients. `python -m demo prepare FOLDER`: what a platform needs of it."""
+"""`python -m demo`: the district, servers and clients. `python -m demo prepare FOLDER`: what a platform needs of it.
+
+With `--water` the district has water stations and an authority, with `--storm [FACTOR]` a synthetic storm passes over
+it, FACTOR times as fast as it would; `--since TIME` is when it began, for a demo that is started again.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import logging
@@ -9,74 +14,125 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from demo import clients, registers, sources
 from demo.servers import Servers
+from demo.water import registers as water_registers
+from demo.water import sources as water_sources
+from demo.water import stations as water_stations
+from demo.water.authority import PATH, Authority
+from demo.water.storm import FACTOR, Storm
 from schemas.settings import Settings
 from sql.connect import read_settings
 
 log = logging.getLogger("demo")
 
-_USAGE = "usage: python -m demo [run | prepare FOLDER]\n"
-
 
 def main(arguments: list[str]) -> int:
-    if arguments in ([], ["run"]):
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(read_settings(), os.environ))
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--water", action="store_true", help="water stations and a water authority too")
+    options.add_argument("--storm", nargs="?", type=_factor, const=FACTOR, metavar="FACTOR", help="and a storm")
+    options.add_argument("--since", type=_instant, metavar="TIME", help="when the storm began; now if left out")
+    commands.add_parser("run", parents=[options], help="servers and clients, until a signal")
+    prepared = commands.add_parser("prepare", parents=[options], help="sources.toml, registers/ and secrets.env")
+    prepared.add_argument("folder", type=Path)
+    given = parser.parse_args(arguments or ["run"])
+    storm = None if given.storm is None else Storm(began=given.since or datetime.now(UTC), factor=given.storm)
+    has_water = given.water or storm is not None
+    if given.command == "prepare":
+        prepare(given.folder, read_settings(), has_water=has_water, storm=storm)
         return 0
-    if len(arguments) == 2 and arguments[0] == "prepare":
-        prepare(Path(arguments[1]), read_settings())
-        return 0
-    sys.stderr.write(_USAGE)
-    return 2
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(read_settings(), os.environ, has_water=has_water, storm=storm))
+    return 0
 
 
-def prepare(folder: Path, settings: Settings) -> None:
+def prepare(folder: Path, settings: Settings, *, has_water: bool = False, storm: Storm | None = None) -> None:
     """Writes sources.toml, registers/ and secrets.env, which keeps the secrets that it has."""
     (folder / "registers").mkdir(parents=True, exist_ok=True)
-    for name, data in registers.files().items():
+    files, text = registers.files(), sources.toml(settings.ports.demo)
+    if has_water:
+        files |= water_registers.files(1.0 if storm is None else storm.factor)
+        text += "\n" + water_sources.toml(settings.ports.demo)
+    for name, data in files.items():
         (folder / "registers" / name).write_bytes(data)
-    (folder / "sources.toml").write_text(sources.toml(settings.ports.demo), encoding="utf-8")
-    _write_secrets(folder / "secrets.env")
+    (folder / "sources.toml").write_text(text, encoding="utf-8")
+    _write_secrets(folder / "secrets.env", has_water)
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
+async def _serve(settings: Settings, environ: Mapping[str, str], *, has_water: bool, storm: Storm | None) -> None:
     """Both sides until a signal or Ctrl-C; the servers drain first."""
     ports = settings.ports
-    config = uvicorn.Config(
-        Servers(environ),
-        host="127.0.0.1",
-        port=ports.demo,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
-    pushing = asyncio.create_task(clients.run(f"http://127.0.0.1:{ports.push}", environ))
+    servers = [_server(Servers(environ), ports.demo)]
+    working = [clients.run(f"http://127.0.0.1:{ports.push}", environ)]
+    if has_water:
+        secret = environ.get(sources.secret_variable(water_sources.AUTHORITY), "")
+        port = water_sources.ports(ports.demo)[water_sources.AUTHORITY]
+        servers.append(_server(Authority(secret.split()), port))
+        working.append(water_stations.run(ports.demo, ports.mqtt, environ, storm))
+        log.info("the water authority listens on http://127.0.0.1:%d%s", port, PATH)
     log.info("feeds on http://127.0.0.1:%d, pushes to port %d", ports.demo, ports.push)
-    serving = asyncio.create_task(server.serve())
-    done, _ = await asyncio.wait({pushing, serving}, return_when=asyncio.FIRST_COMPLETED)
-    pushing.cancel()
-    server.should_exit = True
-    await asyncio.gather(pushing, serving, return_exceptions=True)
+    pushing = [asyncio.create_task(work) for work in working]
+    serving = [asyncio.create_task(server.serve()) for server in servers]
+    done, _ = await asyncio.wait({*pushing, *serving}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pushing:
+        task.cancel()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*pushing, *serving, return_exceptions=True)
     for task in done:
-        if not task.cancelled() and task.exception() is not None:
-            raise task.exception()  # type: ignore[misc]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
 
 
-def _write_secrets(path: Path) -> None:
+def _server(app: Any, port: int) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not 1 <= factor <= 1_000:
+        raise argparse.ArgumentTypeError("a storm passes 1 to 1000 times as fast")
+    return factor
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError("say the zone too, as in 2026-11-24T10:30:00+08:00")
+    return at
+
+
+def _write_secrets(path: Path, has_water: bool) -> None:
     kept: dict[str, str] = {}
     if path.exists():
         lines = path.read_text(encoding="utf-8").splitlines()
         kept = dict(line.split("=", 1) for line in lines if "=" in line)
     names = [sources.secret_variable(source) for source in sources.sources_with_secrets()]
     values = {name: kept.get(name) or secrets.token_urlsafe(24) for name in names}
+    if has_water:
+        for source in water_sources.SOURCES_WITH_SECRETS:
+            name = sources.secret_variable(source)
+            values[name] = kept.get(name) or water_sources.new_secret(source)
+    values = kept | values  # what others keep there (the authority's secret) stays
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write("".join(f"{name}={value}\n" for name, value in values.items()))
 

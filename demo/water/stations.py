@@ -1,0 +1,87 @@
+"""All water stations of the demo: each measures every minute and says so at a second of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from demo.sources import secret_variable
+from demo.water import sources
+from demo.water.gateways import Gateways
+from demo.water.lines import Line, taken_hj212, taken_sl651
+from demo.water.network import HJ212, LORA, SL651, Station, stations
+from demo.water.reports import MINUTE, report
+from demo.water.storm import LABEL_EN, Storm
+
+log = logging.getLogger(__name__)
+
+TELL_S = 60.0
+_TAKEN = {SL651: taken_sl651, HJ212: taken_hj212}
+
+
+async def run(demo_port: int, mqtt_port: int, environ: Mapping[str, str], storm: Storm | None) -> None:
+    """Until cancelled. A source whose password is not known says so and is left out."""
+    ports = sources.ports(demo_port)
+    passwords = {source: environ.get(secret_variable(source), "") for source in sources.SOURCES_WITH_SECRETS}
+    for source, password in passwords.items():
+        if not password:
+            log.error("%s sends nothing: %s is not set", source, secret_variable(source))
+    heard = [one for one in stations() if one.source == LORA or passwords[one.source]]
+    lines = {one.station_id: Line(ports[one.source], _TAKEN[one.source]) for one in heard if one.source != LORA}
+    gateways = Gateways(mqtt_port)
+    if storm is not None:
+        log.info("%s; %g times as fast, began %s", LABEL_EN, storm.factor, storm.began.isoformat(timespec="seconds"))
+    gateways.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for line in lines.values():
+                group.create_task(line.run())
+            group.create_task(_measure(heard, lines, gateways, passwords, storm))
+            group.create_task(_tell(lines, gateways))
+    finally:
+        gateways.stop()
+
+
+async def _measure(
+    heard: list[Station],
+    lines: Mapping[str, Line],
+    gateways: Gateways,
+    passwords: Mapping[str, str],
+    storm: Storm | None,
+) -> None:
+    ordered = sorted(heard, key=lambda one: (one.second, one.number))
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    while True:
+        for one in ordered:
+            await _sleep_until(minute + timedelta(seconds=one.second))
+            said = report(one, minute, storm, passwords.get(one.source, ""))
+            if said is None:
+                continue
+            if one.source == LORA:
+                gateways.say(one, said)
+            else:
+                lines[one.station_id].say(said)
+        minute += MINUTE
+        await _sleep_until(minute)
+
+
+async def _tell(lines: Mapping[str, Line], gateways: Gateways) -> None:
+    while True:
+        await asyncio.sleep(TELL_S)
+        log.info(
+            "reports answered %d, sent again %d, waiting %d, given up %d; uplinks taken %d of %d",
+            sum(line.sent for line in lines.values()),
+            sum(line.again for line in lines.values()),
+            sum(line.waiting for line in lines.values()),
+            sum(line.given_up for line in lines.values()),
+            gateways.taken,
+            gateways.said,
+        )
+
+
+async def _sleep_until(at: datetime) -> None:
+    left_s = (at - datetime.now(UTC)).total_seconds()
+    if left_s > 0:
+        await asyncio.sleep(left_s)
