@@ -10,17 +10,24 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from schemas.settings import Settings, parse
+from schemas.settings import Settings, SettingsError, parse
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 SETTINGS_FILE = "citysense.toml"
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of the file that CITYSENSE_SETTINGS names, else of citysense.toml in the checkout."""
+    """The settings of the file that CITYSENSE_SETTINGS names, else of citysense.toml in the checkout.
+
+    Raises SettingsError.
+    """
     env = os.environ if environ is None else environ
     path = Path(env.get("CITYSENSE_SETTINGS", Path(__file__).parent.parent / SETTINGS_FILE))
-    return parse(path.read_text(encoding="utf-8"), env)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}. CITYSENSE_SETTINGS names another file.") from error
+    return parse(text, env)
 
 
 def connect(dsn: str, *, statement_timeout_ms: int = 30_000, autocommit: bool = False) -> Connection:

@@ -77,6 +77,12 @@ def test_settings_that_cannot_be_used_are_said_line_by_line(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_settings_that_are_not_there_are_said_without_a_trace(tmp_path: Path) -> None:
+    done = citysense("status", cwd=tmp_path, CITYSENSE_SETTINGS=str(tmp_path / "nowhere.toml"))
+    assert done.returncode == 2
+    assert "nowhere.toml cannot be read" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:
     toml = tmp_path / "citysense.toml"
     toml.write_text(f'[stack]\nstate_dir = "{tmp_path}/state"\n', encoding="utf-8")
