@@ -104,7 +104,7 @@ class LotMinute(msgspec.Struct, frozen=True, kw_only=True):
     ttf_min: int | None = None
     ttf_min_low: int | None = None
     ttf_min_high: int | None = None
-    thresholds: dict[str, Any] = {}  # {"almost_full": [enter, leave], "full": [enter, leave]} in vacant spaces
+    thresholds: dict[str, Any] = {}  # {"almost_full": [enter, leave], "full": [enter, leave]} in available spaces
     pools: tuple[PoolMinute, ...] = ()
     share: ShareMinute | None = None
     forecast: tuple[Horizon, ...] | None = None

@@ -30,7 +30,7 @@ class QualityMark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
-    """In vacant spaces: [enter, leave]. They differ, so that a status does not flap."""
+    """In available spaces: [enter, leave]. They differ, so that a status does not flap."""
 
     almost_full: tuple[int, int] | None
     full: tuple[int, int] | None

@@ -43,7 +43,9 @@ class LotEntry(msgspec.Struct, frozen=True):
     pools: tuple[Pool, ...]
     windows: tuple[ShareWindow, ...]
     limits: Mapping[int, Parking]  # by version of the lot
-    thresholds: Mapping[int, Mapping[str, tuple[int, int]]]  # [enter, leave] in vacant spaces that the lot itself sets
+    thresholds: Mapping[
+        int, Mapping[str, tuple[int, int]]
+    ]  # [enter, leave] in available spaces that the lot itself sets
 
 
 class RegisterView(msgspec.Struct, frozen=True):
@@ -167,7 +169,7 @@ def _limits(overrides: Mapping[str, Any], limits: Parking) -> Parking:
 
 
 def _thresholds(overrides: Mapping[str, Any]) -> Mapping[str, tuple[int, int]]:
-    """{"almost_full": [19, 24], "full": [1, 4], "source": "..."}: vacant spaces to enter and to leave."""
+    """{"almost_full": [19, 24], "full": [1, 4], "source": "..."}: available spaces to enter and to leave."""
     found: dict[str, tuple[int, int]] = {}
     for name in ("almost_full", "full"):
         try:

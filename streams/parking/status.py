@@ -16,7 +16,7 @@ COUNTED: tuple[Status, ...] = ("open", "almost_full", "full")
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """In vacant spaces: entered at or below the first, left at or above the second."""
+    """In available spaces: entered at or below the first, left at or above the second."""
 
     almost_full: tuple[int, int]
     full: tuple[int, int]
@@ -41,13 +41,13 @@ def thresholds(capacity: int | None, limits: Parking, own: Mapping[str, tuple[in
     return Thresholds(own.get("almost_full", almost), own.get("full", full))
 
 
-def of_count(vacant: int, before: Status | None, limits: Thresholds) -> Status:
+def of_count(available: int, before: Status | None, limits: Thresholds) -> Status:
     """The status of a count, given the status it comes from: between two thresholds it stays what it was."""
-    is_full = vacant <= limits.full[0] or (before == "full" and vacant < limits.full[1])
+    is_full = available <= limits.full[0] or (before == "full" and available < limits.full[1])
     if is_full:
         return "full"
-    almost = vacant <= limits.almost_full[0]
-    if almost or (before in ("almost_full", "full") and vacant < limits.almost_full[1]):
+    almost = available <= limits.almost_full[0]
+    if almost or (before in ("almost_full", "full") and available < limits.almost_full[1]):
         return "almost_full"
     return "open"
 
