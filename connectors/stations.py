@@ -27,10 +27,11 @@ STATEMENT_TIMEOUT_MS = 5_000
 AGAIN_S = 2.0  # after a first read that failed
 
 _STATIONS = """
-select distinct on (source, station) source, station, centre, reference_value_m, day_start, cadence_s, may_query,
-    may_set_clock
-from station where withdrawn_at is null and valid_from <= now() and (valid_to is null or valid_to > now())
-order by source, station, version desc
+select source, station, centre, reference_value_m, day_start, cadence_s, may_query, may_set_clock from (
+    select distinct on (station_id) * from station where valid_from <= now() order by station_id, version desc
+) as newest
+where (withdrawn_at is null or withdrawn_at > now()) and (valid_to is null or valid_to > now())
+order by source, station
 """
 
 
@@ -77,8 +78,8 @@ class StationRegister:
             log.warning("the register of stations cannot be read: %s", str(error).strip())
             return False
         if rows != self._found or not self.is_known.is_set():
-            self._take(rows)
             await asyncio.to_thread(self._write_cache, rows)
+            self._take(rows)
         return True
 
     def _read(self) -> list[Known]:
