@@ -21,12 +21,13 @@ from sql.named import named
 from sql.registers import read_database
 from streams.alerts import store as alerts
 from streams.alerts.episodes import step
-from streams.parking import dead, forecast_store, minute_store, movement_store
+from streams.parking import dead, forecast_store, minute_store, movement_store, returns_store
 from streams.parking.due import HOLE, MINUTE, Clocks, Pace, beyond_hole, due, has_passed, next_minute, watch
 from streams.parking.minute import Beside, MinuteResult, content, minute
 from streams.parking.minute_store import Written
 from streams.parking.movement import Rates
 from streams.parking.register_view import RegisterView, lot_at, view_of
+from streams.parking.returns import quarter, returns, spans
 from streams.sources.silence import Judged
 from streams.sources.store import judged_at
 from streams.sweep_sources import Sources
@@ -55,6 +56,7 @@ class Minutes:
         self._pace = Pace()
         self._view: RegisterView | None = None
         self._rates: tuple[date, dict[str, list[float | None]]] | None = None
+        self._returns: tuple[tuple[datetime, int], Mapping[str, int]] | None = None
         self._settled: set[datetime] = set()  # late minutes that came out the same again
         self.newest: datetime | None = None
 
@@ -172,7 +174,16 @@ class Minutes:
             recent=minute_store.load_recent(connection, at, self._settings.parking.trend_window_s),
             rates=self._rates_of(connection, day),
             forecasts=forecast_store.load_inputs(connection, at, day),
+            returns=self._returns_at(connection, at),
         )
+
+    def _returns_at(self, connection: Connection, at: datetime) -> Mapping[str, int]:
+        view = self._registered(connection)
+        known_for = (quarter(at), view.version)
+        if self._returns is None or self._returns[0] != known_for:
+            asked = spans(view, quarter(at))
+            self._returns = (known_for, returns(asked, returns_store.load_residents(connection, asked)))
+        return self._returns[1]
 
     def _rates_of(self, connection: Connection, day: date) -> Mapping[str, Rates]:
         if self._rates is None or self._rates[0] != day:

@@ -20,3 +20,12 @@ on conflict (lot_id, horizon_min, day) do update set n = parking_forecast_score.
     error_model = parking_forecast_score.error_model + excluded.error_model,
     error_persistence = parking_forecast_score.error_persistence + excluded.error_persistence,
     covered = parking_forecast_score.covered + excluded.covered;
+
+-- name: residents(minutes, lot_ids)
+-- Cars that are not shared: all of them while nothing is shared, else without those that are known to share.
+select minute, lot_id, residents from (
+    select minute, lot_id, revision,
+        occupied - case when share ->> 'state' = 'closed' then 0 else (share ->> 'in_use')::integer end as residents
+    from parking_minute where minute = any(:minutes) and lot_id = any(:lot_ids)
+) as seen
+where residents is not null order by revision;
