@@ -17,7 +17,16 @@ from schemas.settings import Parking
 Authoritative = Literal["free", "occupied"]
 
 # Why a count is refused: the flags that leave available null. The minute gives them as the reason.
-REFUSALS = ("fault", "suspect", "invalid", "drift", "placeholder_value", "placeholder_capacity", "no_capacity")
+REFUSALS = (
+    "fault",
+    "unknown_status",
+    "suspect",
+    "invalid",
+    "drift",
+    "placeholder_value",
+    "placeholder_capacity",
+    "no_capacity",
+)
 
 SENTINELS = frozenset((-99, -999, -9999, -99999, 9999, 99999))  # "no data" written as a number
 SMALLEST_LARGE_PLACEHOLDER = 999  # free beside such a capacity was counted down from it
@@ -54,6 +63,7 @@ def clamp(
         and observation.mode == "count"
         and (capacity == capacity_register or _live_capacity_is_sound(capacity, capacity_register, limits))
         and observation.source_status != "fault"
+        and "unknown_status" not in observation.flags
     ):
         return Clamped(free, free, free, capacity, 0, observation.flags)
     return _examine(observation, capacity_register, limits, authoritative)
@@ -82,6 +92,8 @@ def _examine(
         capacity = None
     if observation.source_status == "fault":
         return _refused(capacity, _with(flags, "fault"))
+    if "unknown_status" in flags:  # a word that nobody knows may mean "broken": its count is not believed
+        return _refused(capacity, flags)
     if observation.mode == "flag":
         return _refused(capacity, flags)
     if observation.mode == "graded":

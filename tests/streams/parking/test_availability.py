@@ -160,3 +160,13 @@ def test_available_lies_within_capacity_and_a_null_is_null_throughout(
     if status == "fault" or mode in ("flag", "graded"):
         assert clamped.available is None
     assert clamped.overflow >= 0
+
+
+def test_a_count_beside_a_status_word_that_nobody_knows_is_not_believed() -> None:
+    """Freiburg's obs_state 0 stands beside 399 of 399: the word may mean that the counter is broken."""
+    row = Observation(
+        source="freiburg", ref="9", free=399, capacity=399, source_status="unknown", flags=("unknown_status",),
+        received_at=datetime(2026, 11, 24, tzinfo=UTC),
+    )  # fmt: skip
+    found = clamp(row, 399, Parking())
+    assert (found.available, found.capacity_used, found.flags) == (None, 399, ("unknown_status",))
