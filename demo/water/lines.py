@@ -22,14 +22,18 @@ ANSWER_S = 15.0
 MEMORY = 4_320  # messages: three days of minutes
 DIAL_FIRST_S, DIAL_LAST_S = 1.0, 30.0
 
-Taken = Callable[[bytearray], list[str]]  # the keys of the messages that the bytes answer, which are taken out of them
+# What the bytes of the server mean, which are taken out of them: the keys of messages that are safe, and what to say
+# at once to what it asked.
+Listen = Callable[[bytearray], tuple[list[str], list[bytes]]]
 
 
 class Line:
-    def __init__(self, port: int, taken: Taken, *, answer_s: float = ANSWER_S) -> None:
-        self.sent = self.again = self.given_up = 0
-        self._port, self._taken, self._answer_s = port, taken, answer_s
+    def __init__(self, port: int, listen: Listen, *, answer_s: float = ANSWER_S) -> None:
+        self.sent = self.again = self.given_up = self.asked = 0
+        self._port, self._listen, self._answer_s = port, listen, answer_s
         self._waiting: OrderedDict[str, bytes] = OrderedDict()
+        self._taken: set[str] = set()
+        self._heard = asyncio.Event()
         self._ready = asyncio.Event()
         self._is_up = True
 
@@ -58,18 +62,22 @@ class Line:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(self._answer_s):
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                listening = asyncio.ensure_future(self._hear(reader, writer))
+                talking = asyncio.ensure_future(self._talk(writer))
                 try:
-                    await self._talk(reader, writer)
+                    await asyncio.wait({listening, talking}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
+                    for task in (listening, talking):
+                        task.cancel()
+                    await asyncio.gather(listening, talking, return_exceptions=True)
                     writer.close()
                     with contextlib.suppress(OSError):
                         await writer.wait_closed()
             pause_s = DIAL_FIRST_S if self.sent > sent else min(pause_s * 2, DIAL_LAST_S)
             await asyncio.sleep(pause_s)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Raises ConnectionError or TimeoutError when the line is no good any more."""
-        heard = bytearray()
+    async def _talk(self, writer: asyncio.StreamWriter) -> None:
+        """Ends when the line is no good any more."""
         while True:
             while not (self._is_up and self._waiting):
                 self._ready.clear()
@@ -79,29 +87,45 @@ class Line:
                 self.again += tried > 0
                 writer.write(data)
                 await writer.drain()
-                if await self._is_taken(reader, heard, key):
+                if await self._is_taken(key):
                     break
             else:
-                raise TimeoutError(f"{key} has no answer")
+                return
             self._waiting.pop(key, None)
             self.sent += 1
 
-    async def _is_taken(self, reader: asyncio.StreamReader, heard: bytearray, key: str) -> bool:
+    async def _is_taken(self, key: str) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._answer_s):
-                while True:
-                    if key in self._taken(heard):
-                        return True
-                    data = await reader.read(4096)
-                    if not data:
-                        raise ConnectionError("the server hung up")
-                    heard += data
-        return False
+                while key not in self._taken:
+                    self._heard.clear()
+                    await self._heard.wait()
+        is_taken = key in self._taken
+        self._taken.clear()
+        return is_taken
+
+    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Ends when the server hangs up."""
+        data = bytearray()
+        while more := await reader.read(4096):
+            data += more
+            taken, replies = self._listen(data)
+            self.asked += len(replies)
+            writer.writelines(replies)
+            self._taken.update(taken)
+            self._heard.set()
 
 
-def taken_sl651(data: bytearray) -> list[str]:
-    return [f"{answer.function:02X}/{answer.serial}" for answer in sl651.answers(data) if answer.is_taken]
+def listen_hj212(data: bytearray) -> tuple[list[str], list[bytes]]:
+    return hj212.answers(data), []
 
 
-def taken_hj212(data: bytearray) -> list[str]:
-    return hj212.answers(data)
+def listen_sl651(reply: Callable[[sl651.Downlink], bytes | None]) -> Listen:
+    """`reply`: what a station says to a question; None: nothing."""
+
+    def listen(data: bytearray) -> tuple[list[str], list[bytes]]:
+        found = sl651.received(data)
+        said = [reply(one) for one in found if one.is_question]
+        return [f"{one.function:02X}/{one.serial}" for one in found if one.is_taken], [each for each in said if each]
+
+    return listen

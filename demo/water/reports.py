@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from demo.water.storm import Storm
 
 MINUTE = timedelta(minutes=1)
 UNSET = datetime(2059, 1, 1, tzinfo=sl651.LOCAL)  # what a clock says that was never set
+LONGEST = 800  # values of one answer: a frame has 4095 bytes
 _SPIKE_M = 6.0
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -51,16 +53,62 @@ def measured(station: Station, minute: datetime, storm: Storm | None) -> Measure
     return Measured(minute, value, failure)
 
 
-def report(station: Station, minute: datetime, storm: Storm | None, password: str) -> Report | None:
-    """The message of a station for a whole minute; None: it sends none."""
+def report(
+    station: Station, minute: datetime, storm: Storm | None, password: str, *, is_clock_set: bool = False
+) -> Report | None:
+    """The message of a station for a whole minute; None: it sends none. `is_clock_set`: by the server, since."""
     found = measured(station, minute, storm)
     if found is None:
         return None
+    if found.failure == "clock" and is_clock_set:
+        found = Measured(found.at, found.value, None)
     if station.device == "sl651":
         return _sl651(station, found, storm, password)
     if station.device == "hj212":
         return _hj212(station, found, password)
     return _lorawan(station, found)
+
+
+def answer(
+    station: Station, question: sl651.Downlink, now: datetime, storm: Storm | None, password: str
+) -> bytes | None:
+    """What an SL 651 station answers to a question: its value now, those of a period, or that its clock is set."""
+    minute = now.replace(second=0, microsecond=0)
+    body: bytes | None = b""
+    if question.function == sl651.PERIOD:
+        body = _period(station, question.body, minute, storm)
+    elif question.function in (sl651.REAL_TIME, sl651.CHOSEN):
+        body = _series(station, [minute], 0, storm)
+    elif question.function != sl651.SET_CLOCK:
+        return None
+    if body is None:
+        return None
+    return sl651.frame(question.function, station.address, password, CENTRE, question.serial, now, body)
+
+
+def _period(station: Station, asked: bytes, now: datetime, storm: Storm | None) -> bytes | None:
+    """From hour to hour in steps, as far as it has come; None: the question makes no sense."""
+    try:
+        since, until = sl651.hour_of(asked[:4]), sl651.hour_of(asked[4:8]) + timedelta(hours=1)
+        days, hours, minutes = (int(f"{byte:02x}") for byte in asked[10:13])
+    except ValueError:
+        return None
+    step_min = max(days * 1440 + hours * 60 + minutes, 1)
+    count = max(int((min(until, now) - since) / timedelta(minutes=step_min)) + 1, 0)
+    minutes_asked = [since + timedelta(minutes=step_min * place) for place in range(min(count, LONGEST))]
+    return _series(station, minutes_asked, step_min, storm) if minutes_asked else None
+
+
+def _series(station: Station, minutes: Sequence[datetime], step_min: int, storm: Storm | None) -> bytes:
+    """What it kept; where it was dead it has no value."""
+    element = sl651.rain_total if station.kind == "rain" else sl651.level
+    found = [measured(station, minute, storm) for minute in minutes]
+    values = [element(None if each is None else each.value) for each in found]
+    return sl651.series(station.address, category_of(station), minutes[0], step_min, values)
+
+
+def category_of(station: Station) -> str:
+    return {"rain": sl651.RAIN, "reservoir": sl651.RESERVOIR}.get(station.kind, sl651.RIVER)
 
 
 def serial_of(minute: datetime) -> int:
@@ -90,7 +138,7 @@ def _sl651(station: Station, found: Measured, storm: Storm | None, password: str
         password=password,
         centre=CENTRE,
         serial=serial,
-        category={"rain": sl651.RAIN, "reservoir": sl651.RESERVOIR}.get(station.kind, sl651.RIVER),
+        category=category_of(station),
         sent_at=told_at + timedelta(seconds=station.second),
         observed_at=told_at,
         elements=elements,

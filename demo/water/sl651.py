@@ -12,9 +12,10 @@ import msgspec
 
 LOCAL = timezone(timedelta(hours=8))
 TIMED, ADDED, HOURLY = 0x32, 0x33, 0x34
+REAL_TIME, PERIOD, CHOSEN, SET_CLOCK = 0x37, 0x38, 0x3A, 0x4A  # questions
 RAIN, RIVER, RESERVOIR = "P", "H", "K"  # classes of stations
 START = b"\x7e\x7e"
-STX, ETX, ESC, EOT, NAK = 0x02, 0x03, 0x1B, 0x04, 0x15
+STX, ETX, EOT, ENQ, ESC = 0x02, 0x03, 0x04, 0x05, 0x1B
 _HEAD = 14  # bytes before the body of a downlink frame
 _NO_VALUE = "A"
 
@@ -28,10 +29,22 @@ class Element(msgspec.Struct, frozen=True):
     decimals: int
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Downlink(msgspec.Struct, frozen=True):
+    """What the server says: an answer to a report, or a question."""
+
     function: int
     serial: int
-    is_taken: bool  # ESC, EOT: safe. Anything else is not yet
+    end: int
+    body: bytes  # behind serial and time
+
+    @property
+    def is_taken(self) -> bool:
+        """The report is safe."""
+        return self.end in (ESC, EOT)
+
+    @property
+    def is_question(self) -> bool:
+        return self.end == ENQ
 
 
 def level(value_m: float | None) -> Element:
@@ -64,16 +77,37 @@ def report(
     five_minutes_mm: Sequence[float] = (),
 ) -> bytes:
     """A report of one time; `five_minutes_mm` are the twelve 5-minute amounts up to it."""
-    body = b"\xf1\xf1" + bytes.fromhex(address) + category.encode()
+    groups = b""
     if five_minutes_mm:
         first = observed_at - timedelta(minutes=55)
         amounts = bytes(min(round(mm * 10), 0xFE) for mm in five_minutes_mm)
-        body += b"\xf0\xf0" + _digits(first, "%y%m%d%H%M") + b"\xf4\x60" + amounts
-    body += b"\xf0\xf0" + _digits(observed_at, "%y%m%d%H%M") + b"".join(written(each) for each in elements)
+        groups = _time(first) + b"\xf4\x60" + amounts
+    groups += _time(observed_at) + b"".join(written(each) for each in elements)
+    body = b"\xf1\xf1" + bytes.fromhex(address) + category.encode() + groups
+    return frame(function, address, password, centre, serial, sent_at, body)
+
+
+def series(address: str, category: str, first_at: datetime, step_min: int, values: Sequence[Element]) -> bytes:
+    """The body that answers a question for a period: one quantity, again and again; a step of 0: once."""
+    head = b"\xf1\xf1" + bytes.fromhex(address) + category.encode() + _time(first_at)
+    if not step_min:
+        return head + written(values[0])
+    step = bytes.fromhex(f"{step_min // 1440:02d}{step_min % 1440 // 60:02d}{step_min % 60:02d}")
+    return head + b"\x04\x18" + step + written(values[0]) + b"".join(written(each)[2:] for each in values[1:])
+
+
+def frame(
+    function: int, address: str, password: str, centre: int, serial: int, sent_at: datetime, body: bytes
+) -> bytes:
     content = serial.to_bytes(2, "big") + _digits(sent_at, "%y%m%d%H%M%S") + body
     head = START + bytes((centre,)) + bytes.fromhex(address) + bytes.fromhex(password) + bytes((function,))
     data = head + len(content).to_bytes(2, "big") + bytes((STX,)) + content + bytes((ETX,))
     return data + crc(data).to_bytes(2, "big")
+
+
+def hour_of(digits: bytes) -> datetime:
+    """YYMMDDHH of a question. Raises ValueError."""
+    return datetime.strptime(digits.hex(), "%y%m%d%H").replace(tzinfo=LOCAL)
 
 
 def written(element: Element) -> bytes:
@@ -91,9 +125,9 @@ def written(element: Element) -> bytes:
     return bytes((element.code, size << 3 | element.decimals)) + bytes.fromhex(digits)
 
 
-def answers(data: bytearray) -> list[Answer]:
-    """The answers that are complete; their bytes, and what is no frame, are taken out of `data`."""
-    found: list[Answer] = []
+def received(data: bytearray) -> list[Downlink]:
+    """What is complete of the server's frames; their bytes, and what is no frame, are taken out of `data`."""
+    found: list[Downlink] = []
     while True:
         begin = data.find(START)
         if begin < 0:
@@ -114,7 +148,8 @@ def answers(data: bytearray) -> list[Answer]:
             del data[:1]
             continue
         del data[:size]
-        found.append(Answer(frame[10], int.from_bytes(frame[_HEAD : _HEAD + 2], "big"), frame[-3] in (ESC, EOT)))
+        content = frame[_HEAD:-3]
+        found.append(Downlink(frame[10], int.from_bytes(content[:2], "big"), frame[-3], content[8:]))
 
 
 def crc(data: bytes) -> int:
@@ -128,3 +163,7 @@ def crc(data: bytes) -> int:
 
 def _digits(at: datetime, form: str) -> bytes:
     return bytes.fromhex(at.astimezone(LOCAL).strftime(form))
+
+
+def _time(at: datetime) -> bytes:
+    return b"\xf0\xf0" + _digits(at, "%y%m%d%H%M")

@@ -8,17 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from demo.sources import secret_variable
-from demo.water import sources
+from demo.water import sl651, sources
 from demo.water.gateways import Gateways
-from demo.water.lines import Line, taken_hj212, taken_sl651
-from demo.water.network import HJ212, LORA, SL651, Station, stations
-from demo.water.reports import MINUTE, report
+from demo.water.lines import Line, Listen, listen_hj212, listen_sl651
+from demo.water.network import HJ212, LORA, Station, stations
+from demo.water.reports import MINUTE, answer, report
 from demo.water.storm import LABEL_EN, Storm
 
 log = logging.getLogger(__name__)
 
 TELL_S = 60.0
-_TAKEN = {SL651: taken_sl651, HJ212: taken_hj212}
 
 
 async def run(demo_port: int, mqtt_port: int, environ: Mapping[str, str], storm: Storm | None) -> None:
@@ -29,7 +28,9 @@ async def run(demo_port: int, mqtt_port: int, environ: Mapping[str, str], storm:
         if not password:
             log.error("%s sends nothing: %s is not set", source, secret_variable(source))
     heard = [one for one in stations() if one.source == LORA or passwords[one.source]]
-    lines = {one.station_id: Line(ports[one.source], _TAKEN[one.source]) for one in heard if one.source != LORA}
+    clocks: set[str] = set()  # of stations, that the server has set
+    listens = {one.station_id: _listen(one, storm, passwords, clocks) for one in heard if one.source != LORA}
+    lines = {one.station_id: Line(ports[one.source], listens[one.station_id]) for one in heard if one.source != LORA}
     gateways = Gateways(mqtt_port)
     if storm is not None:
         log.info("%s; %g times as fast, began %s", LABEL_EN, storm.factor, storm.began.isoformat(timespec="seconds"))
@@ -38,10 +39,22 @@ async def run(demo_port: int, mqtt_port: int, environ: Mapping[str, str], storm:
         async with asyncio.TaskGroup() as group:
             for line in lines.values():
                 group.create_task(line.run())
-            group.create_task(_measure(heard, lines, gateways, passwords, storm))
+            group.create_task(_measure(heard, lines, gateways, passwords, storm, clocks))
             group.create_task(_tell(lines, gateways))
     finally:
         gateways.stop()
+
+
+def _listen(one: Station, storm: Storm | None, passwords: Mapping[str, str], clocks: set[str]) -> Listen:
+    if one.source == HJ212:
+        return listen_hj212
+
+    def reply(question: sl651.Downlink) -> bytes | None:
+        if question.function == sl651.SET_CLOCK:
+            clocks.add(one.station_id)
+        return answer(one, question, datetime.now(UTC), storm, passwords[one.source])
+
+    return listen_sl651(reply)
 
 
 async def _measure(
@@ -50,13 +63,15 @@ async def _measure(
     gateways: Gateways,
     passwords: Mapping[str, str],
     storm: Storm | None,
+    clocks: set[str],
 ) -> None:
     ordered = sorted(heard, key=lambda one: (one.second, one.number))
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     while True:
         for one in ordered:
             await _sleep_until(minute + timedelta(seconds=one.second))
-            said = report(one, minute, storm, passwords.get(one.source, ""))
+            password, is_set = passwords.get(one.source, ""), one.station_id in clocks
+            said = report(one, minute, storm, password, is_clock_set=is_set)
             if said is None:
                 continue
             if one.source == LORA:
@@ -71,11 +86,12 @@ async def _tell(lines: Mapping[str, Line], gateways: Gateways) -> None:
     while True:
         await asyncio.sleep(TELL_S)
         log.info(
-            "reports answered %d, sent again %d, waiting %d, given up %d; uplinks taken %d of %d",
+            "reports safe %d, sent again %d, waiting %d, given up %d; questions answered %d; uplinks taken %d of %d",
             sum(line.sent for line in lines.values()),
             sum(line.again for line in lines.values()),
             sum(line.waiting for line in lines.values()),
             sum(line.given_up for line in lines.values()),
+            sum(line.asked for line in lines.values()),
             gateways.taken,
             gateways.said,
         )

@@ -13,9 +13,12 @@ import pytest
 from connectors.water.stations import StationFacts
 from demo.water import hj212
 from demo.water.gateways import Gateways
-from demo.water.lines import MEMORY, Line, taken_hj212, taken_sl651
+from demo.water.hydrology import level_m
+from demo.water.lines import MEMORY, Line, listen_hj212, listen_sl651
 from demo.water.network import CENTRE, gauges, nodes, river_stations
-from demo.water.reports import Report, report
+from demo.water.reports import Report, answer, report
+from demo.water.sl651 import Downlink
+from schemas.water import StationReading
 from tests.connectors.clocks import until
 from tests.connectors.water.brokers import Broker
 from tests.connectors.water.stations import post
@@ -73,7 +76,7 @@ async def listening(server: Server) -> AsyncIterator[int]:
 @in_a_loop
 async def test_it_sends_the_same_bytes_until_they_are_answered() -> None:
     server = Server(silent=2)
-    async with listening(server) as port, running(Line(port, taken_hj212, answer_s=0.2)) as line:
+    async with listening(server) as port, running(Line(port, listen_hj212, answer_s=0.2)) as line:
         line.say(said())
         await until(lambda: line.sent == 1)
     assert server.heard == [said().data] * 3
@@ -83,7 +86,7 @@ async def test_it_sends_the_same_bytes_until_they_are_answered() -> None:
 @in_a_loop
 async def test_it_dials_anew_when_the_server_hangs_up_or_says_nothing() -> None:
     server = Server(hang_up_after=1)
-    async with listening(server) as port, running(Line(port, taken_hj212)) as line:
+    async with listening(server) as port, running(Line(port, listen_hj212)) as line:
         line.say(said(0))
         line.say(said(1))
         await until(lambda: line.sent == 2)
@@ -94,7 +97,7 @@ async def test_it_dials_anew_when_the_server_hangs_up_or_says_nothing() -> None:
 @in_a_loop
 async def test_what_was_measured_while_the_line_was_down_comes_in_order() -> None:
     server = Server()
-    async with listening(server) as port, running(Line(port, taken_hj212)) as line:
+    async with listening(server) as port, running(Line(port, listen_hj212)) as line:
         for step in range(3):
             line.say(said(step, waits=True))
         assert (line.waiting, server.calls) == (3, 0)
@@ -105,7 +108,7 @@ async def test_what_was_measured_while_the_line_was_down_comes_in_order() -> Non
 
 def test_a_full_memory_loses_the_oldest() -> None:
     async def fill() -> Line:
-        line = Line(1, taken_hj212)
+        line = Line(1, listen_hj212)
         for step in range(MEMORY + 2):
             line.say(Report(str(step), b""))
         return line
@@ -120,10 +123,10 @@ async def test_the_platform_answers_when_its_rows_are_safe(decoder: str) -> None
     one = gauges()[0] if decoder == "sl651" else SPEAKS_HJ212
     password = "03E8" if decoder == "sl651" else "123456"
     facts = StationFacts(centre=CENTRE, password_ok=lambda given: given == password)
-    taken = taken_sl651 if decoder == "sl651" else taken_hj212
+    listen = listen_sl651(lambda question: None) if decoder == "sl651" else listen_hj212
     async with (
         post(facts={one.address: facts}, decoder=decoder) as server,
-        running(Line(server.source.port, taken)) as line,
+        running(Line(server.source.port, listen)) as line,
     ):
         found = report(one, MINUTE, None, password)
         assert found is not None
@@ -134,6 +137,48 @@ async def test_the_platform_answers_when_its_rows_are_safe(decoder: str) -> None
         await delivery.acknowledge()
         await until(lambda: line.sent == 1)
     assert server.told == []
+
+
+@in_a_loop
+async def test_the_platform_asks_and_a_station_answers() -> None:
+    """Its value now, what it kept of two hours, and that its clock is set."""
+    one, now = river_stations()[0], datetime.now(UTC).replace(microsecond=0)
+    facts = StationFacts(centre=CENTRE, may_query=True, may_set_clock=True)
+    asked: list[int] = []
+
+    def reply(question: Downlink) -> bytes | None:
+        asked.append(question.function)
+        return answer(one, question, now, None, "03E8")
+
+    async with (
+        post(facts={one.address: facts}) as server,
+        running(Line(server.source.port, listen_sl651(reply))) as line,
+    ):
+        server.now = now
+        first = report(one, now.replace(second=0) - timedelta(minutes=1), None, "03E8")
+        assert first is not None
+        line.say(first)
+        delivery, _ = await server.next()
+        await delivery.acknowledge()
+        await until(lambda: line.sent == 1)
+        hours = {"since": (now - timedelta(hours=2)).isoformat(), "until": now.isoformat(), "code": "39"}
+        questions: list[tuple[str, dict[str, str], int]] = [("37", {}, 1), ("38", hours, 24), ("4A", {}, 0)]
+        for kind, params, least in questions:
+            asking = asyncio.ensure_future(server.server.ask(one.address, kind, params))
+            delivery, decoded = await server.next()
+            await delivery.acknowledge()
+            assert await asking == {"rows": len(decoded.rows), "rejects": 0}
+            rows = [row for row in decoded.rows if isinstance(row, StationReading)]
+            assert [row.value for row in rows] == [level_m(one, row.observed_at, None) for row in rows], (
+                kind,
+                rows[:2],
+            )
+            assert least <= len(rows) <= least + 12
+        assert asked == [0x37, 0x38, 0x4A]
+        line.say(first)
+        delivery, _ = await server.next()
+        await delivery.acknowledge()
+        await until(lambda: line.sent == 2)  # the line is as good as before
 
 
 @in_a_loop

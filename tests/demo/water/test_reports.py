@@ -11,7 +11,7 @@ from connectors.formats import DECODERS
 from demo.water import hj212, lorawan, sl651, sources
 from demo.water.failures import breakdowns
 from demo.water.network import LORA, SL651, Station, by_id, gauges, nodes, river_stations, stations, underpasses
-from demo.water.reports import Report, measured, report
+from demo.water.reports import Report, answer, measured, report
 from demo.water.storm import FACTOR, Storm, peak_min
 from schemas.settings import Source, parse
 from schemas.water import StationReading
@@ -74,9 +74,12 @@ def test_elements_that_are_negative_or_have_no_value() -> None:
 def test_an_answer_is_found_between_rubbish_and_only_when_it_is_whole() -> None:
     answer = bytes.fromhex("7E7E00112233440503E83280080200341707181100161BE5D4")
     data = bytearray(b"DTU\x7e" + answer[:11])
-    assert sl651.answers(data) == []
+    assert sl651.received(data) == []
     data += answer[11:] + answer[:-1] + b"\x00" + answer
-    assert sl651.answers(data) == [sl651.Answer(0x32, 0x34, True)] * 2
+    found = sl651.received(data)
+    assert [(one.function, one.serial, one.is_taken, one.is_question) for one in found] == [
+        (0x32, 0x34, True, False)
+    ] * 2
     assert not data
 
 
@@ -153,6 +156,25 @@ def test_failures_look_like_failures() -> None:
     at_peak = Storm(began=MINUTE, factor=FACTOR, from_min=peak_min())
     kept = decoded(behind, said(behind, MINUTE, at_peak).data, later)
     assert [(row.observed_at, row.flags) for row in kept] == [(MINUTE, ("backfill",))]
+
+
+def test_a_clock_that_was_set_is_right_again_and_nonsense_is_not_answered() -> None:
+    one = next(by_id()[name] for name, each in breakdowns().items() if each.failure == "clock")
+    told = report(one, MINUTE, PEAK, "03E8", is_clock_set=True)
+    assert told is not None
+    assert {row.flags for row in decoded(one, told.data, MINUTE + timedelta(minutes=1))} == {()}
+    for question in (sl651.Downlink(0x38, 1, sl651.ENQ, b"\xff"), sl651.Downlink(0x4B, 1, sl651.ENQ, b"")):
+        assert answer(one, question, MINUTE, PEAK, "03E8") is None
+
+
+def test_what_a_dead_station_is_asked_for_has_no_values() -> None:
+    gauge = next(by_id()[name] for name, each in breakdowns().items() if each.failure == "silent")
+    body = bytes.fromhex("26112410" + "26112410" + "0418000005" + "2619")
+    data = answer(gauge, sl651.Downlink(0x38, 1, sl651.ENQ, body), MINUTE + timedelta(minutes=20), PEAK, "03E8")
+    assert data is not None
+    rows = decoded(gauge, data, MINUTE + timedelta(minutes=21))
+    assert {row.element for row in rows} == {"rain_total_mm"}
+    assert {row.value for row in rows if row.observed_at <= MINUTE + timedelta(minutes=5)} == {None}
 
 
 def test_keys_name_one_message() -> None:
