@@ -14,7 +14,16 @@ import typer
 from kafka.errors import KafkaError
 
 from schemas.settings import Settings
-from schemas.topics import PARKING_OBSERVATIONS, REGISTERS_CHANGES, REJECTS, SOURCES_HEALTH, TOPICS, Topic
+from schemas.topics import (
+    PARKING_OBSERVATIONS,
+    REGISTERS_CHANGES,
+    REJECTS,
+    SOURCES_HEALTH,
+    TOPICS,
+    WATER_READINGS,
+    WATER_TESTS,
+    Topic,
+)
 from sql.connect import connect, read_settings
 from streams import replay
 from streams.agents import add_agent
@@ -28,6 +37,8 @@ from streams.positions import align_fences, log_states, set_group_offsets, stopp
 from streams.registers.store import RegisterChanges
 from streams.rejects.store import Rejects
 from streams.sources.store import SourceReports
+from streams.water.readings import Readings
+from streams.water.tests_store import StationTests
 
 log = logging.getLogger("citysense.streams")
 program = typer.Typer(help="Streams: what comes from Kafka into TimescaleDB, and what happens because time passed.")
@@ -39,6 +50,8 @@ SLICES: dict[str, Callable[[Settings], Slice]] = {
     REGISTERS_CHANGES.name: lambda settings: RegisterChanges(),
     SOURCES_HEALTH.name: lambda settings: SourceReports(),
     REJECTS.name: lambda settings: Rejects(),
+    WATER_READINGS.name: Readings,
+    WATER_TESTS.name: lambda settings: StationTests(),
 }
 APPLIED = tuple(topic for topic in TOPICS if topic.name in SLICES)
 

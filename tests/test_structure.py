@@ -49,7 +49,7 @@ def core() -> list[Path]:
         for domain in sorted((ROOT / "streams").iterdir())
         if domain.is_dir() and domain.name != "__pycache__"
         for path in modules(f"streams/{domain.name}")
-        if not path.stem.endswith("store") and path.stem not in ("observations",)
+        if not path.stem.endswith("store") and path.stem not in ("observations", "readings")
     ]
     views = [ROOT / "dashboards/feed/snapshot.py", *modules("dashboards/feed/views")]
     pure = [ROOT / "connectors" / f"{name}.py" for name in ("decoding", "numbers", "times", "transports/addresses")]
