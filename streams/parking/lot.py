@@ -23,7 +23,7 @@ from streams.parking.movement import Rates
 from streams.parking.pools import Counted, count, speaker
 from streams.parking.quality import score
 from streams.parking.register_view import LotEntry, pools_at, sources_at, unregistered_pool
-from streams.parking.shared_pools import shared_now
+from streams.parking.shared_pools import published, shared_now
 from streams.parking.status import COUNTED, Thresholds, dwelt, of_count, thresholds
 
 
@@ -141,7 +141,7 @@ def lot_minute(
             ttf_min_low=None if full_in is None else full_in.low,
             ttf_min_high=None if full_in is None else full_in.high,
             thresholds=dict(bounds.published()),
-            pools=() if is_withdrawn else tuple(each.minute for each in counted),
+            pools=() if is_withdrawn else published(counted, shared),
             share=None if is_withdrawn else shared,
             forecast=horizons,
             last_known=None if found.reason == "no_public_pool" else _last_known(newest, status),

@@ -15,6 +15,8 @@ from streams.parking.headline import public_pools
 from streams.parking.pools import PROMPT, Counted
 from streams.parking.share import Seen, share
 
+TAKES_NOBODY = ("closed", "opening_soon", "last_entry_passed")
+
 
 def shared_now(
     all_windows: Sequence[ShareWindow], counted: Sequence[Counted], calendar: Calendar, at: datetime, returns: int
@@ -36,6 +38,17 @@ def shared_now(
     if heads and overlaps:
         found = msgspec.structs.replace(found, flags=(*found.flags, WITHIN_PUBLIC))
     return found, place[0] if place else None
+
+
+def published(counted: Sequence[Counted], shared: ShareMinute | None) -> tuple[PoolMinute, ...]:
+    """The rows of the pools. A shared pool takes nobody while its windows do not, however many spaces are counted."""
+    why = None if shared is None else shared.reason or "outside_window"
+    return tuple(
+        msgspec.structs.replace(each.minute, status="closed", available=0, available_min=0, available_max=0, reason=why)
+        if each.pool.audience == "shared" and shared is not None and shared.state in TAKES_NOBODY
+        else each.minute
+        for each in counted
+    )
 
 
 def _seen(place: Sequence[Counted], counted: Sequence[Counted]) -> Seen:

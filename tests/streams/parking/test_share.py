@@ -137,6 +137,8 @@ def test_an_estate_without_public_spaces_shows_what_it_shares_and_is_closed_outs
     assert (inside.available, inside.status, inside.flags) == (11, "open", ("headline_shared",))
     outside = one(run([seen(11, at("19:00"), pool="shared", shared_in_use=0)], at("19:01"), estate))
     assert (outside.status, outside.available, outside.reason) == ("closed", 0, "outside_window")
+    for found, status, available in ((inside, "open", 11), (outside, "closed", 0)):
+        assert [(each.status, each.available) for each in found.pools if each.pool == "shared"] == [(status, available)]
 
 
 def test_without_a_share_marker_the_use_is_bounded_and_flagged() -> None:
