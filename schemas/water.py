@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -132,6 +133,14 @@ def check(reading: StationReading) -> None:
 
 def check_test(test: StationTest) -> None:
     check_instant("observed_at", test.observed_at, test.received_at)
+
+
+def joined(tables: Sequence[WaterReadings]) -> WaterReadings:
+    """One table of several, in their order."""
+    if len(tables) == 1:
+        return tables[0]
+    names = WaterReadings.__struct_fields__
+    return WaterReadings(**{name: [*chain.from_iterable(getattr(each, name) for each in tables)] for name in names})
 
 
 def columns_of(readings: Sequence[StationReading]) -> WaterReadings:

@@ -13,7 +13,7 @@ import psycopg
 
 from schemas.fields import EARLIEST
 from schemas.settings import Settings
-from schemas.water import WaterReadings
+from schemas.water import WaterReadings, joined
 from sql.copy import Streaming
 from sql.registers import read_water
 from streams.alerts import store as alerts
@@ -31,6 +31,7 @@ from streams.water.store import Key, StoredRow
 POINTS_AT_REST: Final = 96  # of a level that is quiet: late data may reach so far back after a restart
 POINTS_AT_MOST: Final = 4096
 GAUGE_LOOK_BACK: Final = timedelta(hours=48)  # the sums of a late count look a day back from a day ago
+TOGETHER: Final = 2000  # so many rows are folded at once: a station's frame is a record of one row, or of a few
 
 
 class Readings:
@@ -51,6 +52,8 @@ class Readings:
         self._drop_changes()
 
     def _drop_changes(self) -> None:
+        self._gathered: list[WaterReadings] = []
+        self._gathered_rows = 0
         self._unknown: list[WaterReadings] = []
         self._late: list[StoredRow] = []
         self._requalified: list[tuple[int, Requalified]] = []
@@ -101,9 +104,20 @@ class Readings:
     def streaming(self, cursor: psycopg.Cursor[Any]) -> Iterator[None]:
         with Streaming(cursor, store.READING) as self._stream:
             yield
+            self._fold_gathered()
         self._stream = None
 
     def fold(self, partition: int, offset: int, schema: str, rows: WaterReadings) -> None:
+        self._gathered.append(rows)
+        self._gathered_rows += len(rows)
+        if self._gathered_rows >= TOGETHER:
+            self._fold_gathered()
+
+    def _fold_gathered(self) -> None:
+        if not self._gathered:
+            return
+        rows = joined(self._gathered)
+        self._gathered, self._gathered_rows = [], 0
         keys = _keys(rows)
         known = [place for place, key in enumerate(keys) if key in self._numbers]
         if len(known) < len(keys):

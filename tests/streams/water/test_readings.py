@@ -140,6 +140,29 @@ def test_another_worker_goes_on_where_one_stopped(database: Database, observer: 
     assert again["events"] == once["events"]
 
 
+def test_frames_of_one_row_come_to_the_same_in_one_take_as_one_by_one(database: Database, observer: Connection) -> None:
+    log = log_of(storm(), size=1)
+    ours = ledger(database)
+    for record in log:
+        ours.apply([record])
+    once = content(observer)
+    wipe(observer, database)
+    ledger(database).apply(log)
+    assert content(observer) == once
+
+
+def test_of_many_frames_only_the_row_at_fault_is_dead(database: Database, observer: Connection) -> None:
+    observer.execute("alter table water_reading add constraint no_thirteen check (value is distinct from 13.25)")
+    readings = [said(n, 13.25 if n == 133 else 1.0 + n % 3 / 100) for n in range(200)]
+    applied = ledger(database).apply(log_of(readings, size=1))
+    assert (applied.records, applied.rows, applied.dead) == (200, 199, 1)
+    assert observer.execute("select kafka_offset, row_index, reason from dead_letter").fetchall() == [
+        (133, 0, "sqlstate_23514")
+    ]
+    stored = [(row[4], row[6]) for row in content(observer)["readings"]]
+    assert stored == [(row.observed_at, row.value) for row in readings if row.value != 13.25]
+
+
 def test_a_fault_at_any_statement_leaves_no_trace(database: Database, observer: Connection) -> None:
     log = log_of(storm()[:70], size=35)
     counter = Faults(-1, after=False)
