@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from schemas.settings import Settings
@@ -19,6 +21,13 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     holds_secrets: bool = False  # the vendors' secrets, and the key of table `secret`
     holds_key: bool = False  # the key alone, which encrypts the secrets of endpoints too
     what: str
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run has over the configuration of its instance: the demo's variables, and arguments by process."""
+
+    variables: Mapping[str, str] = {}
+    arguments: Mapping[str, tuple[str, ...]] = {}
 
 
 PLATFORM = (
@@ -83,7 +92,7 @@ DISTRICT = Process(
     module="demo",
     port="demo",
     holds_secrets=True,
-    what="the simulated district: 313 car parks that speak the vendors' formats",
+    what="the simulated district: car parks, rivers, pipes and rain gauges that speak their makers' formats",
 )
 ALL = (*PLATFORM, DISTRICT)
 BY_NAME = {process.name: process for process in ALL}

@@ -13,15 +13,18 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
+from demo.water.sources import AUTHORITY
+from demo.water.storm import FACTOR, LABEL_EN, LABEL_ZH
 from deploy.commands.shared import hand_over, notes, screen, settings_now, steps
 from deploy.local import district, platform
+from deploy.local.district import Weather
 from deploy.local.machine import FOR_STACK, install_missing, install_page_libraries
 from deploy.local.places import places
 from deploy.local.platform import Fare
 from deploy.local.progress import Silent, StackError
 from deploy.local.stack import down as stack_down
 from deploy.local.stack import up as stack_up
-from deploy.processes import BY_NAME
+from deploy.processes import BY_NAME, Overlay
 from schemas.settings import Settings
 
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is up; `./citysense down` stops it.")]
@@ -29,15 +32,38 @@ Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return when all is
 WIDE = 130  # a terminal of so many columns is told what each process is for
 
 
-def demo(detach: Detach = False) -> None:
-    """The whole platform with a simulated district: 313 car parks, polled and pushed over real sockets.
+def demo(
+    factor: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="FACTOR", min=1, max=1000, help="With --storm: so many times as fast as it would it passes."
+        ),
+    ] = None,
+    storm: Annotated[
+        bool, typer.Option("--storm", help=f"A synthetic storm passes, {FACTOR:g} times as fast.")
+    ] = False,
+    water: Annotated[
+        bool, typer.Option("--water/--no-water", help="Rivers, pipes, rain gauges and a water authority too.")
+    ] = True,
+    detach: Detach = False,
+) -> None:
+    """The whole platform with a simulated district that speaks the real protocols over real sockets.
 
+    313 car parks, polled and pushed; 69 rain gauges, 24 stations on rivers and reservoirs, 60 pipe nodes and 20
+    underpasses over SL 651, HJ 212 and LoRaWAN; and a water authority that verifies and acknowledges alerts.
     The first time downloads Kafka and TimescaleDB (some minutes); later starts take seconds.
 
-    [bold]./citysense demo[/]             stays in the foreground, Ctrl-C stops everything
-    [bold]./citysense demo --detach[/]    returns when it is up
+    [bold]./citysense demo[/]                       stays in the foreground, Ctrl-C stops everything
+    [bold]./citysense demo --detach[/]              returns when it is up
+    [bold]./citysense demo --storm[/]               the storm too, six of its hours before the peak; sensors fail in it
+    [bold]./citysense demo --storm 60 --detach[/]   an hour of the storm in a minute: its peak is six minutes away
     """
-    _bring_up(settings_now(), in_demo=True, detach=detach)
+    if factor is not None and not storm:
+        raise typer.BadParameter("a factor is that of a storm: --storm", param_hint="FACTOR")
+    if storm and not water:
+        raise typer.BadParameter("a storm needs water stations", param_hint="--no-water")
+    weather = Weather(water=water, storm=(factor or FACTOR) if storm else None)
+    _bring_up(settings_now(), weather=weather, detach=detach)
 
 
 def up(detach: Detach = False) -> None:
@@ -46,7 +72,7 @@ def up(detach: Detach = False) -> None:
     [bold]./citysense up[/]               stays in the foreground, Ctrl-C stops everything
     [bold]./citysense up --detach[/]      returns when it is up
     """
-    _bring_up(settings_now(), in_demo=False, detach=detach)
+    _bring_up(settings_now(), weather=None, detach=detach)
 
 
 def down(
@@ -98,14 +124,15 @@ def logs(
     hand_over(["tail", "-n", str(lines), *(["-F"] if follow else []), str(log)], os.environ)
 
 
-def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
+def _bring_up(settings: Settings, *, weather: Weather | None, detach: bool) -> None:
+    """The platform; in a demo, which has a weather, the simulated district too."""
     show = steps()
     try:
         install_missing(FOR_STACK, show)
         install_page_libraries(show)
-        ready = stack_up(settings, show)
-        overlay = district.prepare(ready, show) if in_demo else {}
-        platform.start(ready, show, demo=in_demo, overlay=overlay)
+        ready = stack_up(district.with_broker(settings) if weather and weather.water else settings, show)
+        overlay = district.prepare(ready, show, weather) if weather else Overlay()
+        platform.start(ready, show, demo=weather is not None, overlay=overlay)
     except KeyboardInterrupt:
         notes.print("Interrupted: stopping what was started.")
         stack_down(settings, show)
@@ -113,8 +140,8 @@ def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
     except StackError:
         notes.print("What did start still runs: `./citysense status` shows it, `./citysense down` stops it.")
         raise
-    ports = ready.ports
-    screen.print(f"The feed and its page:  http://127.0.0.1:{ports.feed}/")
+    for line in _where_to_look(ready, weather):
+        screen.print(line, soft_wrap=True)
     if detach:
         screen.print("./citysense status  tells how it fares,  ./citysense down  stops it.")
         return
@@ -124,6 +151,20 @@ def _bring_up(settings: Settings, *, in_demo: bool, detach: bool) -> None:
         stack_down(settings, Silent())
     else:
         stack_down(settings, show)
+
+
+def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
+    """What there is to see now, in Chinese and in English."""
+    ports = settings.ports
+    lines = [
+        f"停车数据与页面 The parking feed and its page:  http://127.0.0.1:{ports.feed}/",
+        f"指挥中心接口 The operations centre's API:  http://127.0.0.1:{ports.ops}/schema",
+    ]
+    if weather and weather.water:
+        lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")
+    if weather and weather.storm:
+        lines += [f"{LABEL_ZH}。", f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast."]
+    return lines
 
 
 def _watch(settings: Settings) -> None:
@@ -189,7 +230,7 @@ def _table(settings: Settings, found: list[Fare], caption: str = "") -> Table:
 
 
 def _stack_port(settings: Settings, name: str) -> str:
-    field = name.replace("-", "_")
+    field = "mqtt" if name == "mosquitto" else name.replace("-", "_")
     return str(getattr(settings.ports, field, ""))
 
 

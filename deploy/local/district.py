@@ -1,44 +1,71 @@
-"""What does the demo need before its processes start: sources that point at it, and the registers of the district."""
+"""What does the demo need before its processes start: sources that point at it, the registers, and who is told."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
+from deploy.local import authority
 from deploy.local.credentials import environment, environment_of
 from deploy.local.places import CHECKOUT, places
 from deploy.local.progress import Progress, StackError
+from deploy.processes import DISTRICT, Overlay
 from schemas.settings import Settings
 from sql.connect import SETTINGS_FILE
 
 SETTINGS_VARIABLE = "CITYSENSE_SETTINGS"
 
 
-def prepare(settings: Settings, progress: Progress) -> dict[str, str]:
-    """The variables that make the platform a demo: its settings file, and the secrets of the simulated vendors.
+class Weather(msgspec.Struct, frozen=True, kw_only=True):
+    """Is there water in the district, and does a storm pass over it, so many times as fast as it would?"""
 
+    water: bool = True
+    storm: float | None = None
+
+
+CALM = Weather()
+
+
+def with_broker(settings: Settings) -> Settings:
+    """The settings of a stack that the district's sensors can speak to: over MQTT too."""
+    return msgspec.structs.replace(settings, stack=msgspec.structs.replace(settings.stack, mqtt=True))
+
+
+def prepare(settings: Settings, progress: Progress, weather: Weather = CALM) -> Overlay:
+    """What makes the platform a demo: its settings file, the secrets of the simulated vendors, and the weather.
+
+    A storm passes from now on; a district that is started again by itself goes on where the storm is by then.
     `python -m demo prepare FOLDER` writes sources.toml ([[source]] tables alone), registers/*.csv and secrets.env.
     """
     folder = places(settings).instance / "demo"
     folder.mkdir(exist_ok=True)
+    options = _options(weather)
     with progress.step("The simulated district: sources and registers"):
-        _run(settings, "", ["demo", "prepare", str(folder)])
+        _run(settings, "", ["demo", "prepare", str(folder), *options])
         _run(settings, "owner", ["sql.registers", "load", str(folder / "registers")])
+        if weather.water:
+            authority.introduce(settings, folder / "secrets.env")
     settings_file = folder / SETTINGS_FILE
     given = Path(os.environ.get(SETTINGS_VARIABLE, CHECKOUT / SETTINGS_FILE))
     own = given.read_text(encoding="utf-8") if given != settings_file else ""
     sources = (folder / "sources.toml").read_text(encoding="utf-8")
     settings_file.write_text(f"{own}\n# The simulated district's sources.\n\n{sources}", encoding="utf-8")
-    return {SETTINGS_VARIABLE: str(settings_file)} | _secrets(folder / "secrets.env")
+    return Overlay(
+        variables={SETTINGS_VARIABLE: str(settings_file)} | authority.read_variables(folder / "secrets.env"),
+        arguments={DISTRICT.name: ("run", *options)},
+    )
 
 
-def _secrets(path: Path) -> dict[str, str]:
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line.startswith("CITYSENSE_SECRET_"))
+def _options(weather: Weather) -> tuple[str, ...]:
+    if weather.storm is None:
+        return ("--water",) if weather.water else ()
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return "--water", "--storm", f"{weather.storm:g}", "--since", since
 
 
 def _run(settings: Settings, role: str, arguments: list[str]) -> None:

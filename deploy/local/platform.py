@@ -14,7 +14,7 @@ from deploy.local.places import Places, places
 from deploy.local.ports import require_free
 from deploy.local.programs import locked
 from deploy.local.progress import Progress, StackError
-from deploy.processes import BY_NAME, Process, platform_names
+from deploy.processes import BY_NAME, Overlay, Process, platform_names
 from schemas.settings import Settings
 
 READY_WITHIN_S = 60.0
@@ -37,7 +37,7 @@ class Fare(msgspec.Struct, frozen=True, kw_only=True):
         return self.state == "RUNNING" and self.health in ("", "ok")
 
 
-def start(settings: Settings, progress: Progress, *, demo: bool, overlay: dict[str, str]) -> None:
+def start(settings: Settings, progress: Progress, *, demo: bool, overlay: Overlay) -> None:
     """The platform runs with the configuration of this run, the district too in a demo.
 
     Raises StackError with the end of the log of the process that does not get ready.

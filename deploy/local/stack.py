@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import msgspec
 import psycopg
 from kafka.errors import KafkaError
 
@@ -48,6 +49,8 @@ def up(settings: Settings, progress: Progress | None = None) -> Settings:
     where = places(settings)
     os.umask(0o022)
     _make_folders(where)
+    if "mosquitto" in supervision.states(where):  # a demo asked for it
+        settings = msgspec.structs.replace(settings, stack=msgspec.structs.replace(settings.stack, mqtt=True))
     with locked(where.instance / "lock"):
         install_programs(where, show, kafka=settings.local_kafka, postgres=settings.local_database)
         credentials = ensure_credentials(where)

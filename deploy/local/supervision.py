@@ -20,7 +20,7 @@ from deploy.local.credentials import environment, environment_of
 from deploy.local.orphans import end_orphans
 from deploy.local.places import CHECKOUT, SYSTEM_USER, Places
 from deploy.local.progress import StackError
-from deploy.processes import ALL, stack_names
+from deploy.processes import ALL, Overlay, stack_names
 from schemas.settings import Settings
 
 PYTHON = Path(sys.prefix) / "bin" / "python"
@@ -68,12 +68,12 @@ def configuration(where: Places, settings: Settings) -> str:
     return _written(head | _stack_programs(where, settings))
 
 
-def platform_configuration(where: Places, settings: Settings, overlay: dict[str, str]) -> str:
-    """The part of the platform's processes; `overlay` are variables of this run, over those of the instance."""
-    every = environment(settings) | overlay
+def platform_configuration(where: Places, settings: Settings, overlay: Overlay) -> str:
+    """The part of the platform's processes."""
+    every = environment(settings) | dict(overlay.variables)
     sections = {}
     for process in ALL:
-        argv = [str(PYTHON), "-m", process.module, *process.arguments]
+        argv = [str(PYTHON), "-m", process.module, *process.arguments, *overlay.arguments.get(process.name, ())]
         given = environment_of(process.role, process.holds_secrets, every, holds_key=process.holds_key)
         given["PYTHONUNBUFFERED"] = "1"
         sections[f"program:{process.name}"] = _program(where, process.name, argv) | {
@@ -182,7 +182,7 @@ def ensure_supervisor(where: Places, settings: Settings) -> None:
     _until(lambda: is_alive(where), 15, f"supervisord does not answer. {log}")
 
 
-def configure_platform(where: Places, settings: Settings, overlay: dict[str, str]) -> None:
+def configure_platform(where: Places, settings: Settings, overlay: Overlay) -> None:
     """Give the platform's processes the configuration of this run; those with another one are stopped."""
     if _write_private(where.platform_conf, platform_configuration(where, settings, overlay)):
         _reread(where)

@@ -11,7 +11,7 @@ from deploy.local import supervision
 from deploy.local.credentials import ADMIN, ROLES, environment_of, password_variable
 from deploy.local.places import Places
 from deploy.local.progress import StackError
-from deploy.processes import ALL, BY_NAME, platform_names, stack_names
+from deploy.processes import ALL, BY_NAME, Overlay, platform_names, stack_names
 from schemas.settings import Ports, Settings, parse
 
 EVERY = {password_variable(role): f"secret-of-{role}" for role in (*ROLES, ADMIN)} | {
@@ -94,16 +94,20 @@ def where(tmp_path: Path) -> Places:
 
 def test_supervisord_reads_what_is_written_for_it(where: Places) -> None:
     settings = parse("", {"CITYSENSE_SECRET_ODD": "per%cent 'and' space, comma=equals"})
-    text = supervision.platform_configuration(where, settings, {"CITYSENSE_SECRET_ODD": "per%cent 'a' b, c=d"})
+    odd = Overlay(variables={"CITYSENSE_SECRET_ODD": "per%cent 'a' b, c=d"}, arguments={"district": ("run", "--water")})
+    text = supervision.platform_configuration(where, settings, odd)
     parser = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))
     parser.read_string(text)
     assert set(parser.sections()) == {f"program:{name}" for name in BY_NAME}
     assert "\"per%%cent 'a' b, c=d\"" in parser["program:connectors"]["environment"]
     assert "ODD" not in parser["program:worker"]["environment"]
+    assert parser["program:district"]["command"].endswith("-m demo run --water")
     for name in BY_NAME:
         assert parser[f"program:{name}"]["autorestart"] == "true"
 
 
 def test_a_value_that_supervisord_cannot_carry_is_refused(where: Places) -> None:
     with pytest.raises(StackError, match="CITYSENSE_SECRET_ODD"):
-        supervision.platform_configuration(where, Settings(), {"CITYSENSE_SECRET_ODD": "both ' and \""})
+        supervision.platform_configuration(
+            where, Settings(), Overlay(variables={"CITYSENSE_SECRET_ODD": "both ' and \""})
+        )
