@@ -6,7 +6,7 @@ Times are whole microseconds since 1970 (UTC): the only time that the folds of w
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -133,42 +133,52 @@ def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
     for height in register.heights:
         heights.setdefault(height.station_id, []).append(height)
     found: dict[SeriesKey, SeriesRules] = {}
+    since: dict[SeriesKey, datetime] = {}
     for station_id, dated in versions.items():
         dated.sort(key=lambda station: (station.valid_from, station.version))
         own = thresholds.get(station_id, [])
-        newest = dated[-1]
-        elements = {newest.element} | {each.element for each in own if not _is_of_sums(each)}
-        for element in sorted(elements):
-            rules = _series(dated, element, own, [])
-            found[newest.source, newest.station, element] = rules
-            if element == newest.element and station_id in heights:
-                found[newest.source, newest.station, "distance_m"] = _series(dated, element, own, heights[station_id])
-            if element == "level_m" and newest.reference_value_m is not None:
-                found[newest.source, newest.station, RELATIVE] = _series(dated, element, own, [], is_relative=True)
+        named = {each.element for each in own if not _is_of_sums(each)}
+        for row in dated:
+            elements = {each.element for each in dated if _reporter(each) == _reporter(row)} | named
+            of_row = {element: _series(dated, row, element, own, []) for element in elements}
+            if station_id in heights:
+                of_row["distance_m"] = _series(dated, row, row.element, own, heights[station_id])
+            if "level_m" in elements and any(each.reference_value_m is not None for each in dated):
+                of_row[RELATIVE] = _series(dated, row, "level_m", own, [], is_relative=True)
+            for element, rules in sorted(of_row.items()):
+                key = (row.source, row.station, element)
+                if row.valid_from >= since.get(key, row.valid_from):  # a logger that moved is the newer station's
+                    found[key], since[key] = rules, row.valid_from
     return found
+
+
+def _reporter(station: Station) -> tuple[str, str]:
+    """Who its readings come from."""
+    return station.source, station.station
 
 
 def _series(
     dated: list[Station],
+    reporter: Station,
     element: str,
     thresholds: Iterable[Threshold],
     heights: list[SensorHeight],
     is_relative: bool = False,
 ) -> SeriesRules:
-    newest = dated[-1]
-    has_sums = newest.kind == "rain" and element == newest.element
+    """`reporter`: the newest version of its station that this series speaks for."""
+    has_sums = reporter.kind == "rain" and element == reporter.element
     own = [each for each in thresholds if each.element == element or (has_sums and _is_of_sums(each))]
-    is_river = newest.kind in ("river", "reservoir")
+    is_river = reporter.kind in ("river", "reservoir")
     return SeriesRules(
-        station_id=newest.station_id,
+        station_id=reporter.station_id,
         element=element,
-        kind=newest.kind,
-        name_zh=newest.name_zh,
-        name_en=newest.name_en,
-        periods=_periods(dated, element, own, heights, is_relative),
+        kind=reporter.kind,
+        name_zh=reporter.name_zh,
+        name_en=reporter.name_en,
+        periods=_periods(dated, reporter, element, own, heights, is_relative),
         fresh_for=(FRESH_MIN_RIVER if is_river else FRESH_MIN) * MINUTE,
-        flat_line=round(newest.flat_line_min * MINUTE),
-        cadence=round(newest.cadence_s * SECOND),
+        flat_line=round(reporter.flat_line_min * MINUTE),
+        cadence=round(reporter.cadence_s * SECOND),
     )
 
 
@@ -207,6 +217,7 @@ def rain_hazard(rules: Sequence[RainRule]) -> tuple[HazardRules, ...]:
 
 def _periods(
     dated: list[Station],
+    reporter: Station,
     element: str,
     thresholds: list[Threshold],
     heights: list[SensorHeight],
@@ -215,10 +226,11 @@ def _periods(
     starts: list[datetime] = [row.valid_from for row in dated[1:]]
     starts += [row.valid_from for row in thresholds] + [row.valid_from for row in heights]
     stops = [row.valid_to for row in dated] + [row.valid_to for row in thresholds] + [row.valid_to for row in heights]
+    stops += [row.withdrawn_at for row in dated]
     begins = sorted({ALWAYS, *(micros(at) for at in (*starts, *stops) if at is not None)})
     ends = [*begins[1:], NEVER]
     return tuple(
-        _period(begin, end, dated, element, thresholds, heights, is_relative)
+        _period(begin, end, dated, reporter, element, thresholds, heights, is_relative)
         for begin, end in zip(begins, ends, strict=True)
     )
 
@@ -227,19 +239,24 @@ def _period(
     begins: int,
     ends: int,
     dated: list[Station],
+    reporter: Station,
     element: str,
     thresholds: list[Threshold],
     heights: list[SensorHeight],
     is_relative: bool,
 ) -> Period:
     station = next((each for each in reversed(dated) if micros(each.valid_from) <= begins), dated[0])
+    if _reporter(station) != _reporter(reporter) or _is_over(station, begins):
+        return Period(begins, ends)  # it does not speak for the station: stored, not judged
     scale, offset = 1.0, 0.0
     if heights:
         height = next((each for each in reversed(heights) if _holds(each, begins)), None)
         if height is None:  # no deployment is known: the distance means no level
             return Period(begins, ends, low=float("inf"), high=float("-inf"))
         scale, offset = -1.0, height.height_m
-    elif is_relative and station.reference_value_m is not None:
+    elif is_relative:
+        if station.reference_value_m is None:  # nor does what is above an unknown value
+            return Period(begins, ends, low=float("inf"), high=float("-inf"))
         offset = station.reference_value_m
     is_judged = element == station.element and station.kind != "rain"
     held = [each for each in thresholds if _holds(each, begins)]
@@ -281,6 +298,6 @@ def _holds(row: Threshold | SensorHeight, at: int) -> bool:
     return (from_ever or micros(row.valid_from) <= at) and (row.valid_to is None or at < micros(row.valid_to))
 
 
-def stations_by_id(register: WaterRegister) -> Mapping[str, Station]:
-    ordered = sorted(register.stations, key=lambda each: (each.valid_from, each.version))
-    return {station.station_id: station for station in ordered}
+def _is_over(station: Station, at: int) -> bool:
+    """The station was withdrawn, or its last version has ended."""
+    return any(end is not None and micros(end) <= at for end in (station.valid_to, station.withdrawn_at))
