@@ -1,56 +1,136 @@
-"""The QARTOD tests say what ioos_qc says of the shared series."""
+"""The causal judgement of readings says what ioos_qc says of the whole series, for the tests that both have.
+
+ioos_qc looks at a series afterwards, ours at each reading as it comes: where the answer needs the next sample ours
+holds one back, and it goes on from the last sample that it believes.
+"""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ioos_qc import qartod
+from msgspec.structs import replace
 
-from streams.water import qartod
-from streams.water.qartod import FAIL, GOOD, Floats
-from streams.water.rules import MINUTE, SECOND, Period, SeriesRules
-from streams.water.track import NOTHING, run
+from schemas.water_registers import Station, WaterRegister
+from streams.water.columns import Reading, columns_of
+from streams.water.fold import fold
+from streams.water.qartod import FAIL, GOOD, MISSING, SUSPECT, Flags, Floats
+from streams.water.quality import FLAT_LINE, RATE_OF_CHANGE, SPIKE
+from streams.water.replay import table_of
+from tests.streams.water.river import ZONE, flood, minute, station
 
-EXPECTED: dict[str, Any] = json.loads((Path(__file__).parent / "qartod_expected.json").read_text(encoding="utf-8"))
-SERIES = [pytest.param(series, id=series["name"]) for series in EXPECTED["series"]]
+STEP_MIN = 5
+STEP_S = STEP_MIN * 60
+LOW, HIGH = -1.0, 3.0
+RATE_PER_MIN = 0.2
+JUMP = 1.5  # beyond what RATE_PER_MIN allows in a step, and in two
+FLAT_STEPS = 6
 
-
-def columns(series: dict[str, Any]) -> tuple[Floats, Floats]:
-    values = np.array([np.nan if value is None else value for value in series["values"]])
-    return values, np.array(series["seconds"], np.float64)
-
-
-@pytest.mark.parametrize("series", SERIES)
-def test_every_flag_is_that_of_ioos_qc(series: dict[str, Any]) -> None:
-    values, seconds = columns(series)
-    limits = EXPECTED["limits"]
-    assert EXPECTED["made_with"] == "ioos_qc 3.0.0"
-    assert qartod.gross_range(values, *limits["gross_range"]).tolist() == series["gross_range"]
-    assert qartod.rate_of_change(values, seconds, *limits["rate_of_change"]).tolist() == series["rate_of_change"]
-    assert qartod.spike(values, *limits["spike"]).tolist() == series["spike"]
-    assert qartod.flat_line(values, seconds, *limits["flat_line"]).tolist() == series["flat_line"]
+levels = st.integers(-5_000, 8_000).map(lambda millimetres: millimetres / 1000)
+series_of_levels = st.lists(st.none() | levels, min_size=1, max_size=40)
 
 
-@pytest.mark.parametrize("series", SERIES)
-def test_what_fails_when_it_comes_fails_the_spike_test_too(series: dict[str, Any]) -> None:
-    """The causal road looks only back and holds one sample; where neighbours are known the verdict is the same."""
-    values, seconds = columns(series)
-    there = np.flatnonzero(~np.isnan(values))
-    rules = SeriesRules("s", "level_m", periods=(Period(rate=0.0015 * 60 / MINUTE),))
-    told = run(NOTHING, rules, [int(seconds[i]) * SECOND for i in there], [float(values[i]) for i in there])
-    causal = {int(place) for place, mark in zip(there, told.marks, strict=True) if mark & 7 == FAIL}
-    failed = {place for place, flag in enumerate(series["spike"]) if flag == FAIL}
-    suspect = {place for place, flag in enumerate(series["spike"]) if flag not in (GOOD, 9)}
-    assert causal <= suspect | {41}  # the lower of two spikes in a row lies in the middle of its neighbours
-    if series["name"] == "spiky":
-        assert {7, 19, 40, 41} <= causal
-        assert failed - causal <= {6, 8, 18, 20, 39, 42}  # beside a spike its neighbours look like one
+def judged(values: Sequence[float | None], row: Station, is_moving: bool = False) -> tuple[Flags, Flags]:
+    """Flags and tests of a series of one station, each reading folded as it comes, with what the next made of it."""
+    table = table_of(WaterRegister(stations=(row,)), ZONE)
+    flags, tests = np.zeros(len(values), np.uint8), np.zeros(len(values), np.uint8)
+    for place, value in enumerate(values):
+        at = minute(place * STEP_MIN)
+        if is_moving:  # the neighbours move all the time
+            table.moved_at[0] = at
+        folded = fold(table, columns_of([Reading(0, at, at, value)]))
+        flags[place], tests[place] = folded.flag[0], folded.tests[0]
+        for again in folded.requalified:
+            before = (again.at - minute(0)) // (minute(STEP_MIN) - minute(0))
+            flags[before], tests[before] = again.flag, again.tests
+    return flags, tests
 
 
-def test_a_short_series_has_no_verdict() -> None:
-    empty = np.zeros(0)
-    assert qartod.spike(empty, 1.0).tolist() == []
-    assert qartod.flat_line(np.ones(2), np.array([0.0, 60.0]), 60, 120, 0.1).tolist() == [GOOD, GOOD]
+def numbers(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values])
+
+
+def times(count: int) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    return np.datetime64("2026-06-01") + np.arange(count) * np.timedelta64(STEP_S, "s")
+
+
+def unlimited() -> Station:
+    return replace(station(rate=None), range_low=None, range_high=None, noise_p99=0.0)
+
+
+@given(series_of_levels)
+def test_gross_range(values: list[float | None]) -> None:
+    theirs = qartod.gross_range_test(numbers(values), (LOW, HIGH))
+    ours, _ = judged(values, replace(unlimited(), range_low=LOW, range_high=HIGH))
+    assert ours.tolist() == np.ma.filled(theirs, MISSING).tolist()
+
+
+@given(st.lists(levels, min_size=1, max_size=40))
+def test_rate_of_change(values: list[float]) -> None:
+    """Up to the first rate that is too high both say the same; where there is none, of the whole series."""
+    theirs = qartod.rate_of_change_test(np.array(values), times(len(values)), RATE_PER_MIN / 60 + 1e-12)
+    _, tests = judged(values[: 1 + first(theirs == SUSPECT)], replace(unlimited(), rate_limit_per_min=RATE_PER_MIN))
+    told = (tests & RATE_OF_CHANGE) != 0
+    assert told.tolist() == (theirs[: len(told)] == SUSPECT).tolist()
+
+
+@given(
+    st.lists(st.integers(-400, 400), min_size=12, max_size=40),
+    st.lists(st.tuples(st.integers(3, 9), st.sampled_from((-1, 1)), st.integers(0, 2_000)), max_size=6),
+)
+def test_spike(steps: list[int], spikes: list[tuple[int, int, int]]) -> None:
+    """Samples out of the line of their neighbours, on water that moves as its station allows."""
+    values = np.cumsum(steps) / 1000
+    place, spoiled = 0, []
+    for ahead, sign, more in spikes:
+        place += ahead
+        if place < len(values) - 1:
+            values[place] += sign * (4 * JUMP + more / 1000)
+            spoiled.append(place)
+    theirs = qartod.spike_test(values, suspect_threshold=JUMP, fail_threshold=3 * JUMP)
+    flags, tests = judged(values.tolist(), replace(unlimited(), rate_limit_per_min=RATE_PER_MIN))
+    assert np.flatnonzero(theirs == FAIL).tolist() == spoiled
+    assert np.flatnonzero(flags == FAIL).tolist() == spoiled
+    assert np.flatnonzero(tests & SPIKE).tolist() == spoiled
+
+
+@given(st.lists(st.integers(0, 1), min_size=1, max_size=40))
+def test_flat_line(values: list[int]) -> None:
+    """Where the neighbours move a line may not stand still; without them ours says nothing (see test_quality)."""
+    limit_s = FLAT_STEPS * STEP_S
+    theirs = qartod.flat_line_test(np.array(values, np.float64), times(len(values)), limit_s, 10**6, 0.5)
+    row = replace(unlimited(), flat_line_min=limit_s / 60)
+    flags, tests = judged([float(value) for value in values], row, is_moving=True)
+    short = len(values) < 3  # of so few theirs says nothing
+    assert flags.tolist() == ([GOOD] * len(values) if short else theirs.tolist())
+    assert ((tests & FLAT_LINE) != 0).tolist() == (flags == SUSPECT).tolist()
+
+
+def test_a_flood_is_neither_fast_nor_a_spike_nor_flat_to_either() -> None:
+    values = np.array([level for _, level in flood()])
+    flags, _ = judged(values.tolist(), replace(unlimited(), rate_limit_per_min=RATE_PER_MIN))
+    assert set(flags.tolist()) == {GOOD}
+    assert set(qartod.rate_of_change_test(values, times(len(values)), RATE_PER_MIN / 60).tolist()) == {GOOD}
+    assert set(qartod.spike_test(values, JUMP, 3 * JUMP)[1:-1].tolist()) == {GOOD}
+
+
+def test_theirs_needs_the_next_sample_and_ours_does_not_wait_for_good_ones() -> None:
+    """Why theirs cannot gate an alert: the newest sample has no verdict of the spike test."""
+    values = [0.3, 0.31, 0.32]
+    assert qartod.spike_test(np.array(values), JUMP, 3 * JUMP)[-1] == 2
+    assert judged(values, station())[0][-1] == GOOD
+
+
+def first(places: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
+    found = np.flatnonzero(np.ma.filled(places, False))
+    return int(found[0]) if len(found) else len(places)
+
+
+@pytest.mark.parametrize("value", [None, 0.0])
+def test_missing_is_missing_and_zero_is_a_reading(value: float | None) -> None:
+    theirs = qartod.gross_range_test(numbers([value, 1.0]), (LOW, HIGH))
+    assert judged([value, 1.0], unlimited())[0].tolist() == theirs.tolist()
