@@ -1,7 +1,8 @@
 """The loss-free idiom, written once: a take is applied in one transaction, and acknowledged only after its commit.
 
-`enable_acks = False` must be the first line of an agent: without it the closing generator acknowledges what was never
-applied. `noack_take` and the crashing supervisor do the rest; `take` and bare `async for` lose data (see the tests).
+An event is a run of records of one partition (consumer.py). `enable_acks = False` must be the first line of an agent:
+without it the closing generator acknowledges what was never applied. `noack_take` and the crashing supervisor do the
+rest; `take` and bare `async for` lose data (see the tests).
 """
 
 from __future__ import annotations
@@ -38,9 +39,8 @@ def add_agent(app: faust.App, topic: Topic, ledger: Ledger, progress: Progress, 
     async def store(stream: Any) -> None:  # a faust.Stream; its declared type lacks noack_take
         stream.enable_acks = False
         takes = stream.noack_take(limits.take_records, within=limits.take_within_s)
-        async for events in cast(AsyncIterable[list[faust.EventT[bytes]]], takes):
-            records = [Record(event.message.partition, event.message.offset, event.value) for event in events]
-            await write(records)
+        async for events in cast(AsyncIterable[list[faust.EventT[Any]]], takes):
+            await write([record for event in events for record in cast(list[Record], event.value)])
             for event in events:
                 await stream.ack(event)
 

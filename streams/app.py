@@ -4,29 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any
 
 import faust
-from faust.transport.drivers import aiokafka
 
 from schemas.settings import Settings
-
-LOOK_AGAIN_S = 0.05
-
-
-class PromptConsumer(aiokafka.Consumer):
-    """Looks again soon at partitions whose buffer was full.
-
-    Faust's own waits a whole second for records of idle topics while the busy one's buffer runs empty, and no longer
-    reads it: half of the rate in a backlog was lost so (measured).
-    """
-
-    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 the signature is Faust's
-        return await super()._getmany(active_partitions, min(timeout, LOOK_AGAIN_S))
-
-
-class PromptTransport(aiokafka.Transport):
-    Consumer = PromptConsumer
+from streams.consumer import RunTransport
 
 
 def create_app(settings: Settings) -> faust.App:
@@ -57,5 +39,5 @@ def create_app(settings: Settings) -> faust.App:
         web_enabled=False,
         cython_optimizations=False,
     )
-    app.transport = PromptTransport(app.conf.broker_consumer, app)
+    app.transport = RunTransport(app.conf.broker_consumer, app)
     return app
