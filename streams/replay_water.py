@@ -10,14 +10,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pandas as pd
+import psycopg
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from schemas.water import StationReading
-from schemas.water_registers import Threshold
+from schemas.water_registers import Threshold, WaterRegister
 from sql.connect import read_settings
+from streams.replay_range import Range, range_of, register_files, replay_range
+from streams.water.danger import Episode
 from streams.water.picture import HEIGHT, document, sparkline, svg
 from streams.water.rehearsal import (
     FileError,
@@ -27,12 +30,17 @@ from streams.water.rehearsal import (
     read_hydrograph,
     read_thresholds,
     register_of,
+    with_thresholds,
 )
-from streams.water.replay import Replayed, Rise, replay
+from streams.water.replay import Replayed, Shown, replay
+from streams.water.rises import Rise
 from streams.water.sentences import COLOUR_EN
+from streams.water.summaries import summaries
 
 NOTHING = msgspec.Raw()
-PICTURED = 12  # series in a picture; more are named
+PICTURED = 12  # series in a picture, those with alerts first
+AT_MOST = 20_000_000  # readings: three months of the district's levels, and minutes of work
+SUMMARIES = 40  # thresholds; of more only those that something is to be said of are told one by one
 
 
 class _Line(msgspec.Struct):
@@ -54,22 +62,39 @@ def water(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One rise of level a line, as JSON.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Write a picture (SVG) to this file.")] = None,
+    since: Annotated[str, typer.Option("--from", help="With --to: what the database received from then on.")] = "",
+    until: Annotated[str, typer.Option("--to", help="Read the database's log up to here (exclusive).")] = "",
+    registers: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the register's CSV files, instead of the database's.", exists=True),
+    ] = None,
+    at_most: Annotated[int, typer.Option(help="Readings of the database; more are refused.", min=1)] = AT_MOST,
 ) -> None:
     """The alerts that these readings raise under these thresholds; nothing is sent, nothing is written.
 
-    Without files, rows of `connectors decode` come on standard input.
+    Without files, rows of `connectors decode` come on standard input. With --from and --to the readings are those that
+    the database received in that time, under its registers as they were, unless --thresholds or --registers replace
+    them. Times without an offset are the district's.
     """
+    settings = read_settings()
+    zone = ZoneInfo(settings.district.time_zone)
     try:
-        rows, rejects = read(files or ["-"])
         levels = [] if thresholds is None else read_thresholds(thresholds.read_text("utf-8-sig"), thresholds.name)
-        _check(rows, levels)
+        register = None if registers is None else register_files(registers, settings, _say)
+        if since or until:
+            if files:
+                raise FileError("give files, or a range of the database with --from and --to, not both")
+            asked = range_of(since, until, zone, _say)
+            played = replay_range(settings, asked, levels, register, at_most, _say)
+            title = _title(asked, zone)
+        else:
+            played, title = _of_files(files or ["-"], levels, register, zone), ""
     except (FileError, OSError, UnicodeDecodeError) as error:
         typer.echo(f"replay: {error}", err=True)
         raise typer.Exit(2) from error
-    zone = ZoneInfo(read_settings().district.time_zone)
-    played = replay(rows, register_of(rows, levels), zone)
-    if rejects:
-        typer.echo(f"{rejects} rejects were passed over", err=True)
+    except psycopg.OperationalError as error:
+        typer.echo(f"replay: the database is away: {str(error).strip()}", err=True)
+        raise typer.Exit(1) from error
     if picture is not None:
         picture.write_text(_svg(played, zone), encoding="utf-8")
     if as_json:
@@ -80,9 +105,32 @@ def water(
             }
             sys.stdout.buffer.write(msgspec.json.encode(plain) + b"\n")
         sys.stdout.buffer.flush()
-        typer.echo(scores(played), err=True)
+        typer.echo(title + scores(played), err=True)
         return
-    _print(played, zone)
+    _print(played, zone, title)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"replay: {text}", err=True)
+
+
+def _title(asked: Range, zone: ZoneInfo) -> str:
+    since, until = (f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (asked.since, asked.until))
+    return f"{since} to {until} ({zone.key}):\n"
+
+
+def _of_files(files: list[str], levels: list[Threshold], register: WaterRegister | None, zone: ZoneInfo) -> Replayed:
+    """Raises FileError, OSError, UnicodeDecodeError."""
+    rows, rejects = read(files)
+    if rejects:
+        typer.echo(f"{rejects} rejects were passed over", err=True)
+    if register is None:
+        _check(rows, levels)
+        return replay(rows, register_of(rows, levels), zone)
+    played = replay(rows, with_thresholds(register, levels) if levels else register, zone)
+    if played.readings == played.unjudged:
+        raise FileError("no reading is of a station of the register: are its `source` and `station` those of the file?")
+    return played
 
 
 def read(files: Iterable[str]) -> tuple[list[StationReading], int]:
@@ -141,8 +189,9 @@ def scores(played: Replayed) -> str:
     crossings = pd.DataFrame([msgspec.to_builtins(each) for each in played.crossings])
     episodes = len(played.episodes)
     withdrawn = sum(rise.withdrawn for rise in played.rises)
-    lines = [
-        f"{episodes} alerts, {played.flapped} flapped; {len(played.rises)} rises of level went out, "
+    lines = _summary_lines(played)
+    lines += [
+        f"in all {episodes} alerts, {played.flapped} flapped; {len(played.rises)} rises of level went out, "
         f"{withdrawn} of them withdrawn (false)"
     ]
     if len(crossings):
@@ -170,11 +219,21 @@ def scores(played: Replayed) -> str:
     return "\n".join(lines)
 
 
+def _summary_lines(played: Replayed) -> list[str]:
+    """One for each threshold; of many only for those that something is to be said of."""
+    every = summaries(played)
+    told = [each for each in every if each.has_news or not each.samples] if len(every) > SUMMARIES else every
+    lines = [each.text() for each in told]
+    if len(told) < len(every):
+        lines.append(f"{len(every) - len(told)} other thresholds: 0 alerts")
+    return lines
+
+
 def _in_order(rises: Iterable[Rise]) -> list[Rise]:
     return sorted(rises, key=lambda rise: (rise.raised_at, rise.alert_id, rise.revision, COLOUR_EN.index(rise.level)))
 
 
-def _print(played: Replayed, zone: ZoneInfo) -> None:
+def _print(played: Replayed, zone: ZoneInfo, title: str) -> None:
     console = Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("station", "level", "raised", "observed", "ended", "peak", "notes"):
@@ -187,17 +246,22 @@ def _print(played: Replayed, zone: ZoneInfo) -> None:
             f"{rise.observed_at.astimezone(zone):%m-%d %H:%M}", ended, f"{rise.peak:.2f}", ", ".join(notes),
         )  # fmt: skip
     console.print(table if played.rises else "No alert.")
-    for shown in played.shown[:PICTURED]:
-        if shown.ats:
-            own = [episode for name, episode in played.episodes if name == shown.rules.station_id]
-            typer.echo(f"{shown.rules.station_id} {shown.rules.element}")
-            typer.echo(sparkline(shown, own, min(max(console.width - 20, 40), 160), console.is_terminal))
-    typer.echo(scores(played))
+    for shown, own in _pictured(played):
+        typer.echo(f"{shown.rules.station_id} {shown.rules.element}")
+        typer.echo(sparkline(shown, own, min(max(console.width - 20, 40), 160), console.is_terminal))
+    typer.echo(title + scores(played))
 
 
 def _svg(played: Replayed, zone: ZoneInfo) -> str:
-    panels = []
-    for place, shown in enumerate([each for each in played.shown if each.ats][:PICTURED]):
+    return document([svg(shown, own, zone, place * HEIGHT) for place, (shown, own) in enumerate(_pictured(played))])
+
+
+def _pictured(played: Replayed) -> list[tuple[Shown, list[Episode]]]:
+    """The series to look at and the alerts of each; those that had any come first."""
+    found = []
+    for shown in played.shown:
         own = [episode for name, episode in played.episodes if name == shown.rules.station_id]
-        panels.append(svg(shown, own, zone, place * HEIGHT))
-    return document(panels)
+        is_judged = any(period.hazards for period in shown.rules.periods)
+        if len(shown.ats) and is_judged:
+            found.append((shown, own))
+    return sorted(found, key=lambda each: not each[1])[:PICTURED]

@@ -24,6 +24,7 @@ WITH_VALUE = (
     "--to",
     "--thresholds",
     "--picture",
+    "--at-most",
 )  # the options of the replay that have one
 FRAMES = {b"7E7E": "sl651", b"##": "hj212", b"68": "szy206"}  # how recorded frames of water begin, hex or text
 FOR_DECODE = ("--format", "-F", "--source", "--received-at")  # the options of replay that the decoder takes
@@ -59,6 +60,7 @@ def replay(context: typer.Context) -> None:
     [bold]./citysense replay parking --from 2026-01-05T08:00+08:00 --to 2026-01-05T09:00+08:00[/]   of the database
     [bold]./citysense replay water river.csv --thresholds thresholds.csv[/]   which alerts other thresholds had raised
     [bold]./citysense replay water frames.hex --thresholds thresholds.csv --json[/]   recorded frames, one a line
+    [bold]./citysense replay water --from 2026-06-01 --to 2026-07-01 --thresholds thresholds.csv[/]   last June
     """
     teach(context, *part("streams", "replay", "water" if "water" in context.args else "parking"))
     domain, files, decoding, replaying = _sorted_out(context.args)

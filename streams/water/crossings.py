@@ -11,9 +11,10 @@ import msgspec
 
 from streams.water.danger import Episode
 from streams.water.qartod import GOOD
+from streams.water.rain import record_of
 from streams.water.revisions import AlertChange
 from streams.water.rules import MINUTE, NEVER, HazardRules, instant, period_at
-from streams.water.series import SeriesTable
+from streams.water.series import SeriesTable, severities
 from streams.water.track import FLAG_MASK
 
 
@@ -31,21 +32,23 @@ class Crossing(msgspec.Struct, frozen=True, kw_only=True):
 def crossings_of(table: SeriesTable, changes: Sequence[AlertChange]) -> list[Crossing]:
     """Each time the good samples went over `on` after `off`, of each level by itself; and when that was told first."""
     found: list[Crossing] = []
+    last = {change.alert.alert_id: change.what for change in changes}
+    withdrawn = {alert_id for alert_id, what in last.items() if what == "withdrawn"}
+    by_subject: dict[tuple[str, str], list[AlertChange]] = {}
+    for change in changes:
+        if change.alert.alert_id not in withdrawn:
+            by_subject.setdefault((change.alert.subject.subject, change.alert.subject.kind), []).append(change)
     for slot, rules in enumerate(table.rules):
-        span = table.ring.span(slot)
-        good = (table.ring.mark[span] & FLAG_MASK) == GOOD
-        ats, values = table.ring.at[span][good].tolist(), table.ring.value[span][good].tolist()
+        at, value, mark = table.ring.history(slot)
+        if any(period.rain for period in rules.periods):
+            value = severities(rules, record_of(rules.element, at, value), at)
+        good = (mark & FLAG_MASK) == GOOD
+        ats, values = at[good].tolist(), value[good].tolist()
         if not ats:
             continue
-        withdrawn = {each.alert.alert_id for each in table.told.get(slot, ()) if each.is_withdrawn}
         for hazard in period_at(rules, ats[-1]).hazards:
             subject = (rules.station_id, hazard.hazard)
-            own = [
-                each
-                for each in changes
-                if (each.alert.subject.subject, each.alert.subject.kind) == subject
-                and each.alert.alert_id not in withdrawn
-            ]
+            own = by_subject.get(subject, [])
             found += [_crossing(subject, stay, own) for stay in _stays(hazard, ats, values)]
     return sorted(found, key=lambda each: (each.station, each.at, each.level))
 

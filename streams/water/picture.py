@@ -113,7 +113,7 @@ def _level_within(episode: Episode, since: int, until: int) -> int:
 
 def _good(shown: Shown) -> list[tuple[int, float]]:
     bad = {mark.at for mark in shown.marks}
-    return [(at, value) for at, value in zip(shown.ats, shown.values, strict=True) if at not in bad]
+    return [(at, value) for at, value in zip(shown.ats.tolist(), shown.values.tolist(), strict=True) if at not in bad]
 
 
 def _threshold_lines(hazard: HazardRules, y: _Scale) -> list[str]:

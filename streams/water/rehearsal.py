@@ -27,6 +27,11 @@ HYDROGRAPH: Final = ("time", "station", "element", "value")
 THRESHOLDS: Final = ("station", "element", "level", "on", "off", "confirm", "hold_min", "source")
 _HAZARD_OF: Final[dict[str, Hazard]] = {"rain_total_mm": "rain", "depth_m": "ponding"}
 
+_HAZARD_OF_KIND: Final[dict[StationKind, Hazard]] = {
+    "pipe_node": "surcharge", "street": "ponding", "underpass": "ponding", "rain": "rain",
+}  # fmt: skip
+_USUAL_WAIT_S: Final = 120.0  # as a register's row that does not say it
+
 
 class FileError(ValueError):
     """A line that cannot be read; the message names file, line and column."""
@@ -119,6 +124,31 @@ def register_of(readings: Sequence[StationReading], thresholds: Sequence[Thresho
             )
         )
     return WaterRegister(stations=tuple(stations), thresholds=tuple(thresholds))
+
+
+def with_thresholds(register: WaterRegister, thresholds: Sequence[Threshold]) -> WaterRegister:
+    """The register with these thresholds instead of its own; what the file does not say is as it was there.
+
+    Raises FileError for a station that the register does not know.
+    """
+    kinds = {station.station_id: station.kind for station in register.stations}
+    by_reporter: dict[str, set[str]] = {}
+    for station in register.stations:
+        by_reporter.setdefault(station.station, set()).add(station.station_id)
+    own = register.thresholds
+    hazards = {(each.station_id, each.element): each.hazard for each in own}
+    waits = {(each.station_id, each.hazard, each.element, each.level): each.confirm_max_s for each in own}
+    found = []
+    for each in thresholds:
+        named = {each.station_id} if each.station_id in kinds else by_reporter.get(each.station_id, set())
+        if len(named) != 1:
+            raise FileError(f"thresholds: station {each.station_id} is no station_id of the register")
+        (station_id,) = named
+        by_kind = each.hazard if each.hazard == "rain" else _HAZARD_OF_KIND.get(kinds[station_id], "flood")
+        hazard = hazards.get((station_id, each.element), by_kind)
+        wait = waits.get((station_id, hazard, each.element, each.level), _USUAL_WAIT_S)
+        found.append(msgspec.structs.replace(each, station_id=station_id, hazard=hazard, confirm_max_s=wait))
+    return msgspec.structs.replace(register, thresholds=tuple(found))
 
 
 def _kind(thresholds: Sequence[Threshold]) -> StationKind:

@@ -20,12 +20,16 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class Ring:
-    """Points of many series: (at, value, received) and a mark. 25 bytes a point."""
+    """Points of many series: (at, value, received) and a mark. 25 bytes a point.
 
-    __slots__ = ("_free", "_used", "at", "capacity", "floor_at", "horizon", "length", "mark", "most", "received",
-                 "start", "value")  # fmt: skip
+    `keeps`: what is dropped is put aside, for who asks for all of it in the end; it can no longer change.
+    """
 
-    def __init__(self, hours: float = 24.0, most: int = 1536) -> None:
+    __slots__ = ("_free", "_used", "aside", "at", "capacity", "floor_at", "horizon", "length", "mark", "most",
+                 "received", "start", "value")  # fmt: skip
+
+    def __init__(self, hours: float = 24.0, most: int = 1536, *, keeps: bool = False) -> None:
+        self.aside: dict[int, list[tuple[Ints, Floats, Flags]]] | None = {} if keeps else None
         self.horizon = round(hours * HOUR)
         self.most = most
         self.at: Ints = np.zeros(1024, np.int64)
@@ -93,9 +97,22 @@ class Ring:
     def drop(self, slot: int, points: int) -> None:
         span = self.span(slot)
         self.floor_at[slot] = self.at[span.start + points - 1]
+        if self.aside is not None:
+            gone = slice(span.start, span.start + points)
+            self.aside.setdefault(slot, []).append(
+                (self.at[gone].copy(), self.value[gone].copy(), self.mark[gone].copy())
+            )
         for column in (self.at, self.received, self.value, self.mark):
             column[span.start : span.stop - points] = column[span.start + points : span.stop].copy()
         self.length[slot] -= points
+
+    def history(self, slot: int) -> tuple[Ints, Floats, Flags]:
+        """Times, values and marks of its points in their order, with those that were put aside."""
+        span = self.span(slot)
+        parts = [] if self.aside is None else self.aside.get(slot, [])
+        parts = [*parts, (self.at[span], self.value[span], self.mark[span])]
+        ats, values, marks = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return ats, values, marks
 
     def place(self, slot: int, at: int) -> tuple[int, bool]:
         """Where a point of this time stands or would stand (in the columns), and whether there is one."""

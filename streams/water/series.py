@@ -178,14 +178,8 @@ class SeriesTable:
         if not any(period.rain for period in rules.periods):
             values: list[float] = self.ring.value[rows].tolist()
             return values
-        record, ats = self.rain(slot, rows), self.ring.at[rows]
-        found = np.zeros(len(ats))
-        for period in rules.periods:
-            within = (ats >= period.begins) & (ats < period.ends)
-            if period.rain and within.any():
-                found[within] = severity(record, ats[within], period.rain)
-        severities: list[float] = found.tolist()
-        return severities
+        judged: list[float] = severities(rules, self.rain(slot, rows), self.ring.at[rows]).tolist()
+        return judged
 
     def rain(self, slot: int, rows: slice) -> Record:
         """The rain of a gauge, as far back as the sums of these points look."""
@@ -292,6 +286,16 @@ class SeriesTable:
                 break
             self.flat_since[slot] = point.at
         self.use_period(slot, period_at(self.rules[slot], last.at))
+
+
+def severities(rules: SeriesRules, record: Record, ats: Ints) -> Floats:
+    """Of a gauge, by the sums that its rules of each time are about."""
+    found = np.zeros(len(ats))
+    for period in rules.periods:
+        within = (ats >= period.begins) & (ats < period.ends)
+        if period.rain and within.any():
+            found[within] = severity(record, ats[within], period.rain)
+    return found
 
 
 def flags_of(marks: Flags) -> Flags:

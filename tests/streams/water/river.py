@@ -11,9 +11,10 @@ from schemas.water_registers import Hazard, Level, Neighbour, Station, StationKi
 from streams.water.columns import Folded, Reading, columns_of
 from streams.water.danger import Episode
 from streams.water.fold import fold
-from streams.water.replay import final_episodes, table_of
+from streams.water.replay import table_of
 from streams.water.revisions import AlertChange
 from streams.water.ring import Ring
+from streams.water.rises import final_episodes
 from streams.water.rules import MINUTE, micros
 from streams.water.series import SeriesTable
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from streams.water.columns import Reading, columns_of
 from streams.water.fold import fold
-from streams.water.replay import final_episodes
 from streams.water.revisions import AlertChange
+from streams.water.rises import final_episodes
 from streams.water.rules import micros, rules_of
 from streams.water.series import Kept, Point, SeriesTable
 from tests.streams.water.river import (
