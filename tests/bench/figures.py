@@ -16,6 +16,7 @@ KEYS = (
     "feed_vs_nginx",
     "publish_after_tick_s",
     "catchup_hour_s",
+    "water_catchup_hour_s",
     "worker_rss_mb",
     "demo_rss_mb",
 )
