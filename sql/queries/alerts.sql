@@ -3,8 +3,13 @@
 select alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail
 from alert where domain = :domain and kind = any(:kinds) and ended_at is null order by alert_id;
 
+-- name: lock(alert_ids)
+-- Rows that a transaction is about to change, in the order in which all writers take them.
+select alert_id from alert where alert_id = any(:alert_ids::uuid[]) order by alert_id for update;
+
 -- name: put_alert(alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail)$
 -- The state of an alert after a change; its revision now. One that begins again under the id it had goes on with the next.
+-- Null: it had ended in just this way before (two writers may say the same end), and that is no change.
 insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
     sentence_en, detail)
 values (:alert_id, :domain, :kind, :subject, :level, :certainty, :raised_at, :ended_at, :revision, :sentence_zh,
@@ -12,6 +17,9 @@ values (:alert_id, :domain, :kind, :subject, :level, :certainty, :raised_at, :en
 on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
     ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
     sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail
+where alert.ended_at is null or (alert.ended_at, alert.level, alert.certainty, alert.sentence_zh, alert.sentence_en,
+    alert.detail) is distinct from (excluded.ended_at, excluded.level, excluded.certainty, excluded.sentence_zh,
+    excluded.sentence_en, excluded.detail)
 returning revision;
 
 -- name: add_event(alert_id, at, change, level, detail)!

@@ -33,11 +33,13 @@ def active(connection: Connection, domain: str, kinds: Sequence[str]) -> list[Al
 
 
 def write(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write changes in the order of their ids, which is the order of locks. Promise: once, in the caller's transaction.
+    """Write changes in the order in which they happened. Promise: once, in the caller's transaction.
 
-    An alert that begins again from the same founding is the same alert: it is opened anew under its next revision.
-    Each change is queued for every endpoint that it concerns, in the same transaction.
+    The rows are locked in the order of their ids first. An alert that begins again from the same founding is the same
+    alert: it is opened anew under its next revision. One that has ended in just this way before stays as it is, and
+    nobody is told twice. Each change is queued for every endpoint that it concerns, in the same transaction.
     """
+    list(_SQL.lock(connection, alert_ids=sorted({change.alert.alert_id for change in changes})))
     written = []
     for change in changes:
         alert = change.alert
@@ -56,6 +58,8 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
             sentence_en=alert.sentence_en,
             detail=Jsonb(alert.detail),
         )
+        if revision is None:
+            continue
         _SQL.add_event(
             connection,
             alert_id=alert.alert_id,

@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import psycopg
 
 from schemas.fields import EARLIEST
@@ -22,8 +23,10 @@ from streams.water import store
 from streams.water.columns import Columns, Requalified, doubted, micros_of, stated_of
 from streams.water.fold import fold
 from streams.water.links import evidence_links
+from streams.water.qartod import Ints
 from streams.water.quality import intrinsic
 from streams.water.revisions import as_change
+from streams.water.rollups_store import mark_due
 from streams.water.rules import ALWAYS, instant, micros, period_at, rules_of
 from streams.water.series import SeriesTable
 from streams.water.store import Key, StoredRow
@@ -59,6 +62,7 @@ class Readings:
         self._requalified: list[tuple[int, Requalified]] = []
         self._changes: list[Change] = []
         self._changed_slots: set[int] = set()
+        self._touched: list[tuple[npt.NDArray[np.int64], Ints]] = []
         self._clock: datetime | None = None
 
     def load(self, cursor: psycopg.Cursor[Any], partitions: Sequence[int], register_version: int) -> None:
@@ -163,6 +167,7 @@ class Readings:
             (self._late if self._stream is None else fresh).append(row)  # in the order of the log
         if fresh and self._stream is not None:
             self._stream.write(fresh)
+        self._touched.append((np.array(numbers, np.int64), at))
         clock = max(rows.received_at)
         self._clock = clock if self._clock is None else max(self._clock, clock)
 
@@ -171,11 +176,12 @@ class Readings:
             self._meet(cursor)
         store.write_late(cursor, self._late)
         store.requalify(cursor, self._requalified)
+        mark_due(cursor, self._touched, self._requalified, self._zone)
         if self._changed_slots and self._clock is not None:
             kept = {self._number_of_slot[slot]: self._table.kept(slot) for slot in self._changed_slots}
             store.write_kept(cursor, kept, self._clock)
         if self._changes:
-            alerts.write(cursor.connection, sorted(self._changes, key=lambda change: change.alert.alert_id.bytes))
+            alerts.write(cursor.connection, self._changes)
         self._drop_changes()
 
     def _meet(self, cursor: psycopg.Cursor[Any]) -> None:
