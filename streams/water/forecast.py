@@ -111,12 +111,15 @@ def look(
     standing = outlook.forecast
     if standing is not None:
         line = _line(hazard, standing.level)
-        if line is None or at > standing.expires_at:
-            outlook = _resolved(outlook, rules, None, situation.received, zone, changes)
-        elif value >= line.on:
-            outlook = _resolved(outlook, rules, at, situation.received, zone, changes)
+        is_reached = line is not None and value >= line.on and at <= standing.expires_at
+        if situation.received > over_at(standing):
+            outlook = _expired(outlook, rules, over_at(standing), is_reached, changes)
+        elif line is None or at > standing.expires_at:
+            outlook = _expired(outlook, rules, situation.received, False, changes)
+        elif is_reached:
+            outlook = _hit(outlook, rules, at, situation.received, zone, changes)
     found = project(situation, hazard)
-    if found is None:
+    if found is None or situation.received > over_at(found):
         return outlook, changes
     standing = outlook.forecast
     if standing is None or found.level > standing.level:
@@ -130,40 +133,63 @@ def look(
     return outlook, changes
 
 
-def expire(outlook: Outlook, rules: SeriesRules, now: int, zone: tzinfo) -> tuple[Outlook, list[Change]]:
-    """What a sweep does: a forecast of a station that has gone silent expires too, by the clock of the log."""
+def over_at(forecast: Forecast) -> int:
+    """The first minute of the sweep after a forecast has expired. Readings that come later find it ended."""
+    return (forecast.expires_at // MINUTE + 1) * MINUTE
+
+
+def expire(outlook: Outlook, rules: SeriesRules, now: int) -> tuple[Outlook, list[Change]]:
+    """What a sweep does: a forecast of a station that has gone silent expires too, by the clock of the log.
+
+    The fold, which does not see it, says the same end to the last letter when the station is heard again.
+    """
     changes: list[Change] = []
     if outlook.forecast is None or now <= outlook.forecast.expires_at:
         return outlook, changes
-    return _resolved(outlook, rules, None, now, zone, changes), changes
+    return _expired(outlook, rules, over_at(outlook.forecast), False, changes), changes
 
 
 def _line(hazard: HazardRules, level: int) -> LevelRule | None:
     return next((rule for rule in hazard.levels if rule.level == level), None)
 
 
-def _resolved(
-    outlook: Outlook, rules: SeriesRules, hit_at: int | None, received: int, zone: tzinfo, changes: list[Change]
+def _expired(outlook: Outlook, rules: SeriesRules, now: int, is_reached: bool, changes: list[Change]) -> Outlook:
+    """It ends when it expires, however late that is noticed. `is_reached`: as we heard when it was over."""
+    forecast = outlook.forecast
+    assert forecast is not None  # noqa: S101 - all callers hold one
+    station_zh, station_en = names(rules)
+    zh = f"{station_zh}的{COLOUR_ZH[forecast.level]}预测已到期，期间没有数据显示达到。"
+    en = f"The forecast of {COLOUR_EN[forecast.level]} for {station_en} has expired; no reading showed that level."
+    _end(outlook, now, min(now, forecast.expires_at), False, zh, en, changes)
+    return Outlook(hits=outlook.hits + is_reached, false=outlook.false + (not is_reached), leads_min=outlook.leads_min)
+
+
+def _hit(
+    outlook: Outlook, rules: SeriesRules, hit_at: int, received: int, zone: tzinfo, changes: list[Change]
 ) -> Outlook:
     forecast = outlook.forecast
-    assert forecast is not None  # noqa: S101 - both callers hold one
-    if outlook.alert is not None:
-        zh, en = _end_sentences(rules, forecast, hit_at, received, zone)
-        ended = msgspec.structs.replace(
-            outlook.alert,
-            revision=outlook.alert.revision + 1,
-            ended_at=instant(received),
-            sentence_zh=zh,
-            sentence_en=en,
-            detail={**outlook.alert.detail, "came_true": hit_at is not None},
-        )
-        changes.append(Change(change="ended", at=instant(received), alert=ended))
-    lead_min = () if hit_at is None else ((hit_at - forecast.made_at) / MINUTE,)
-    return Outlook(
-        hits=outlook.hits + (hit_at is not None),
-        false=outlook.false + (hit_at is None),
-        leads_min=(*outlook.leads_min, *lead_min)[-20:],
+    assert forecast is not None  # noqa: S101 - its caller holds one
+    station_zh, station_en = names(rules)
+    at = clock(hit_at, instant(received), zone)
+    zh = f"{station_zh} {at} 已达到{COLOUR_ZH[forecast.level]}阈值，预测结束。"
+    en = f"{station_en} reached {COLOUR_EN[forecast.level]} at {at}; the forecast ends."
+    _end(outlook, received, received, True, zh, en, changes)
+    lead_min = (hit_at - forecast.made_at) / MINUTE
+    return Outlook(hits=outlook.hits + 1, false=outlook.false, leads_min=(*outlook.leads_min, lead_min)[-20:])
+
+
+def _end(outlook: Outlook, now: int, ended_at: int, came_true: bool, zh: str, en: str, changes: list[Change]) -> None:
+    if outlook.alert is None:
+        return
+    ended = msgspec.structs.replace(
+        outlook.alert,
+        revision=outlook.alert.revision + 1,
+        ended_at=instant(ended_at),
+        sentence_zh=zh,
+        sentence_en=en,
+        detail={**outlook.alert.detail, "came_true": came_true},
     )
+    changes.append(Change(change="ended", at=instant(now), alert=ended))
 
 
 def _told(
@@ -224,21 +250,4 @@ def _sentences(
         f"预计 {at} 达到{COLOUR_ZH[forecast.level]}阈值 {on}{known_zh}。",
         f"Forecast: {station_en}, {value_en}, rising {forecast.slope_per_min * 100:.1f} cm a minute, "
         f"is likely to reach {COLOUR_EN[forecast.level]} ({on}) at {at}{known_en}.",
-    )
-
-
-def _end_sentences(
-    rules: SeriesRules, forecast: Forecast, hit_at: int | None, received: int, zone: tzinfo
-) -> tuple[str, str]:
-    station_zh, station_en = names(rules)
-    colour_zh, colour_en = COLOUR_ZH[forecast.level], COLOUR_EN[forecast.level]
-    if hit_at is None:
-        return (
-            f"{station_zh}的{colour_zh}预测已过期，水位未达到。",
-            f"The forecast of {colour_en} for {station_en} has expired; the level was not reached.",
-        )
-    at = clock(hit_at, instant(received), zone)
-    return (
-        f"{station_zh} {at} 已达到{colour_zh}阈值，预测结束。",
-        f"{station_en} reached {colour_en} at {at}; the forecast ends.",
     )

@@ -6,7 +6,7 @@ import pytest
 
 from streams.alerts.episodes import Change
 from streams.water.forecast import HORIZON, Outlook, Situation, expire, look, project, theil_sen
-from streams.water.rules import HazardRules, SeriesRules, hazards_at
+from streams.water.rules import HazardRules, SeriesRules, hazards_at, instant
 from tests.streams.water.river import ZONE, Sample, feed, flood, minute, table, thresholds
 
 FLOOD: HazardRules = hazards_at(thresholds())[0]
@@ -72,10 +72,28 @@ def test_it_expires_by_itself() -> None:
 
 def test_it_expires_when_the_station_falls_silent() -> None:
     outlook, _ = look(Outlook(), RULES, FLOOD, situation(RISE), ZONE)
-    assert expire(outlook, RULES, minute(15) + HORIZON, ZONE) == (outlook, [])
-    after, changes = expire(outlook, RULES, minute(16) + HORIZON, ZONE)
+    assert expire(outlook, RULES, minute(15) + HORIZON) == (outlook, [])
+    after, changes = expire(outlook, RULES, minute(16) + HORIZON)
     assert (after.forecast, after.false) == (None, 1)
     assert [each.change for each in changes] == ["ended"]
+    assert changes[0].alert.ended_at == instant(minute(45))
+    assert changes[0].alert.sentence_en.endswith("has expired; no reading showed that level.")
+
+
+@pytest.mark.parametrize(("level", "hits", "false"), [(0.5, 0, 1), (1.1, 1, 0)])
+def test_the_station_that_comes_back_says_the_same_end_as_the_sweep(level: float, hits: int, false: int) -> None:
+    """What it says of the time before the expiry comes too late to be told, and counts all the same."""
+    outlook, _ = look(Outlook(), RULES, FLOOD, situation(RISE), ZONE)
+    _, swept = expire(outlook, RULES, minute(46))
+    backfilled = Situation([minute(40)], [level], 0.3, 0, minute(50))
+    after, said = look(outlook, RULES, FLOOD, backfilled, ZONE)
+    assert said == swept
+    assert (after.forecast, after.hits, after.false) == (None, hits, false)
+
+
+def test_what_is_over_when_it_is_heard_of_is_no_forecast() -> None:
+    late = situation(RISE)._replace(received=minute(47))
+    assert look(Outlook(), RULES, FLOOD, late, ZONE) == (Outlook(), [])
 
 
 def test_it_is_switched_off_where_most_do_not_come_true() -> None:
