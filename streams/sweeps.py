@@ -25,6 +25,7 @@ from streams.errors import Verdict, classify
 from streams.sweep_endpoints import judge_endpoints
 from streams.sweep_minutes import Minutes
 from streams.sweep_retention import drop_old
+from streams.sweep_rollups import roll
 from streams.sweep_sources import Sources, judge_next, judge_pipeline
 
 log = logging.getLogger("citysense.sweeps")
@@ -116,6 +117,7 @@ def sweep(
             judge_pipeline(connection, sources, wall())
             judge_endpoints(connection, wall(), sources.zone)
             worked = drop_old(connection, settings.retention, wall()) > 0 or worked
+            worked = roll(connection, sources.zone) > 0 or worked
             worked = minutes.learn(connection) or worked
             _count_alerts(connection)
             if minutes.newest is not None:
