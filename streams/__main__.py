@@ -33,7 +33,7 @@ from streams.health import Progress, serve_metrics, watch
 from streams.ledger import Ledger, Slice
 from streams.parking.observations import Observations
 from streams.poison import PoisonLimits
-from streams.positions import align_fences, log_states, set_group_offsets, stopped_topics
+from streams.positions import align_fences, fences_now, log_states, set_group_offsets, stopped_topics
 from streams.registers.store import RegisterChanges
 from streams.rejects.store import Rejects
 from streams.sources.store import SourceReports
@@ -59,10 +59,15 @@ APPLIED = tuple(topic for topic in TOPICS if topic.name in SLICES)
 def build(settings: Settings, topics: tuple[Topic, ...] = APPLIED) -> faust.App:
     """The app of a worker, its fences and offsets in line with the log. Raises StopWorker or OperationalError."""
     dsn = settings.dsn("streams")
+    with connect(dsn) as connection:
+        before = fences_now(connection)
     logs = log_states(settings.bootstrap, topics)
     with connect(dsn) as connection:
         stopped = stopped_topics(connection)
-        fences = {topic.name: align_fences(connection, topic.name, logs[topic.name]) for topic in topics}
+        fences = {
+            topic.name: align_fences(connection, topic.name, logs[topic.name], before.get(topic.name, {}))
+            for topic in topics
+        }
     set_group_offsets(settings.bootstrap, settings.kafka.group, fences)
     app = create_app(settings)
     progress = Progress()

@@ -91,6 +91,7 @@ def _log_state(topic: Topic, described: Any, consumer: KafkaConsumer) -> dict[in
     return {tp.partition: LogState(topic_id, beginnings[tp], ends[tp]) for tp in partitions}
 
 
+_ALL = "select topic, partition, topic_id, next_offset from stream_fence"
 _READ = "select partition, topic_id, next_offset from stream_fence where topic = %s order by partition for update"
 _WRITE = (
     "insert into stream_fence (topic, partition, topic_id, next_offset) values (%s, %s, %s, %s)"
@@ -103,19 +104,38 @@ _INCIDENT = (
 _STOPPED = "select distinct topic from stream_incident where kind = 'poison_stop' and closed_at is null"
 
 
-def align_fences(connection: Connection, topic: str, logs: dict[int, LogState]) -> dict[int, Fence]:
-    """Bring the fences of a topic into line with its log, in one transaction with what must be known of it."""
+Fences = dict[int, Fence]  # of a topic, by partition
+
+
+def fences_now(connection: Connection) -> dict[str, Fences]:
+    """How far each topic is applied. To be read before the log is looked at: others apply meanwhile."""
+    found: dict[str, Fences] = {}
+    with connection.transaction():
+        for topic, partition, topic_id, offset in connection.execute(_ALL):
+            found.setdefault(topic, {})[partition] = Fence(topic_id, offset)
+    return found
+
+
+def align_fences(connection: Connection, topic: str, logs: dict[int, LogState], before: Fences) -> Fences:
+    """Bring the fences of a topic into line with its log, in one transaction with what must be known of it.
+
+    `before`: the fences before the log was looked at. One that others have moved since is in line: they read that log.
+    """
     with connection.transaction(), connection.cursor() as cursor:
-        return _align_all(cursor, topic, logs)
+        return _align_all(cursor, topic, logs, before)
 
 
-def _align_all(cursor: psycopg.Cursor[Any], topic: str, logs: dict[int, LogState]) -> dict[int, Fence]:
+def _align_all(cursor: psycopg.Cursor[Any], topic: str, logs: dict[int, LogState], before: Fences) -> Fences:
     stored = {partition: Fence(topic_id, offset) for partition, topic_id, offset in cursor.execute(_READ, (topic,))}
     fences = {}
     for partition, log in sorted(logs.items()):
-        fence, incident = align(topic, partition, stored.get(partition), log)
+        here = stored.get(partition)
+        if here is not None and here.topic_id == log.topic_id and here != before.get(partition):
+            fences[partition] = here
+            continue
+        fence, incident = align(topic, partition, here, log)
         fences[partition] = fence
-        if fence != stored.get(partition):
+        if fence != here:
             cursor.execute(_WRITE, (topic, partition, fence.topic_id, fence.next_offset))
         if incident is not None:
             cursor.execute(_INCIDENT, msgspec.structs.astuple(incident))
