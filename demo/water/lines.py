@@ -35,12 +35,14 @@ class Line:
         self._taken: set[str] = set()
         self._heard = asyncio.Event()
         self._ready = asyncio.Event()
+        self._idle = asyncio.Event()
         self._is_up = True
 
     def say(self, report: Report) -> None:
         """Keeps a message until it is answered. One that waits for the line means that the line is down."""
         self._is_up = not report.waits
         self._waiting[report.key] = report.data
+        self._idle.clear()
         while len(self._waiting) > MEMORY:
             self._waiting.popitem(last=False)
             self.given_up += 1
@@ -52,6 +54,10 @@ class Line:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+    async def settled(self) -> None:
+        """Until all that was said is answered. To be awaited after something was said."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Dials, and dials again, until cancelled."""
@@ -93,6 +99,8 @@ class Line:
                 return
             self._waiting.pop(key, None)
             self.sent += 1
+            if not self._waiting:
+                self._idle.set()
 
     async def _is_taken(self, key: str) -> bool:
         with contextlib.suppress(TimeoutError):

@@ -1,8 +1,11 @@
 """How is the MQTT broker of the local stack configured and started? Debian's mosquitto, on loopback.
 
-It keeps what its subscribers have not acknowledged, without a limit but the disk, and writes it every few seconds: what
-it took in the last of them is lost when it is killed. On a network it needs users and TLS: another one is named in the
-source's url then.
+It keeps what its subscribers have not acknowledged, without a limit but the disk. It answers a message before it writes
+it: what it took in its last two seconds it forgets when it is killed, but for what a connector has by then. Writing at
+each change would not close that gap, and would make a backlog of n messages cost n writes of all n. Who publishes and
+must lose nothing keeps each message for some seconds after its answer and sends it again when the connection broke
+within them (demo/water/gateways.py).
+On a network it needs users and TLS: another one is named in the source's url then.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import shutil
 from deploy.local.places import Places
 from schemas.settings import Settings
 
-SAVE_S = 5
+SAVE_S = 1
 
 
 def configuration(where: Places, settings: Settings) -> str:

@@ -54,6 +54,13 @@ class Broker:
             self._process.wait(10)
             self._process = None
 
+    def kill(self) -> None:
+        """kill -9: what it has not saved is forgotten."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
     def publish(self, *payloads: bytes, topic: str = "application/1/device/d/event/up", qos: int = 1) -> None:
         """Returns when the broker has them."""
         client: Any = mqtt.Client(CallbackAPIVersion.VERSION2)

@@ -200,3 +200,27 @@ async def test_uplinks_reach_a_broker_that_was_away(tmp_path: Path) -> None:
     finally:
         gateways.stop()
         broker.stop()
+
+
+@in_a_loop
+async def test_what_a_killed_broker_forgets_is_said_again(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    safe: list[str] = []
+    gateways = Gateways(broker.port, client_id="test-gateways", safe=lambda one: safe.append(one.key))
+    device = nodes()[0]
+    found = report(device, MINUTE, None, "")
+    assert found is not None
+    try:
+        gateways.start()
+        gateways.say(device, found)
+        await until(lambda: gateways.taken == 1)
+        assert gateways.waiting == 1
+        broker.kill()
+        broker.start()
+        await until(lambda: gateways.taken == 2)
+        assert gateways.again == 1
+        await gateways.settled()
+        assert safe == [found.key]
+    finally:
+        gateways.stop()
+        broker.stop()
