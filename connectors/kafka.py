@@ -18,13 +18,15 @@ from datetime import UTC, datetime
 from connectors.lanes import Lane, NotConfirmed, Parcel, Ticket
 from connectors.producer import Producer
 from schemas import settings, topics
+from schemas.alerts import ACKNOWLEDGED, AlertAcknowledged
 from schemas.batch import SCHEMA_OF, Row, encode_row
 from schemas.parking import Observation
 from schemas.registers import ShareWindowChange
 from schemas.source import Tick
 from schemas.water import StationReading, StationTest
 
-TOPIC_OF_SCHEMA = {schema: topic for topic in topics.TOPICS for schema in topic.schemas if schema != "tick.v1"}
+_IN_MANY = ("tick.v1", ACKNOWLEDGED)
+TOPIC_OF_SCHEMA = {schema: topic for topic in topics.TOPICS for schema in topic.schemas if schema not in _IN_MANY}
 AWAY_AFTER_S = 6.0  # no confirmation for so long while a record waits: the broker is away, new deliveries are refused
 TICK_PHASE_S = 1.0  # of the wall's minute
 ENCODE_SLICE = 2_000  # rows between two looks at the event loop
@@ -40,16 +42,20 @@ class Publisher:
         written: Iterable[topics.Topic],
         connector: str,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        unticked: Iterable[topics.Topic] = (),
     ) -> None:
+        """`unticked` topics are written too, but their clock is kept by those who bring their readings."""
         self.limits = limits
         self.connector = connector
         self.now = now
         self._producer = Producer(bootstrap, limits, connector)
         self._lanes = {
             (topic.name, partition): Lane(topic.name, partition, limits, self._send, self._account)
-            for topic in written
+            for topic in {*written, *unticked}
             for partition in range(topic.partitions)
         }
+        self._ticked = [lane for (name, _), lane in self._lanes.items() if name in {topic.name for topic in written}]
         self._entrance = asyncio.Lock()
         self._room = asyncio.Event()
         self._holds: dict[int, datetime] = {}
@@ -113,7 +119,7 @@ class Publisher:
         """Put the clock of this process into every partition, behind what is in line there."""
         at = min((self.now(), *self._holds.values()))
         encoded = encode_row(Tick(received_at=at, connector=self.connector))
-        for lane in self._lanes.values():
+        for lane in self._ticked:
             if lane.last_tick is None or lane.last_tick.settled.done():
                 lane.last_tick = ticket = Ticket()
                 parcel = Parcel("tick.v1", ticket)
@@ -157,7 +163,7 @@ class Publisher:
                 await asyncio.sleep(0)
             for row in rows[start : start + ENCODE_SLICE]:
                 schema = SCHEMA_OF[type(row)]
-                topic = TOPIC_OF_SCHEMA[schema]
+                topic = _topic(row, schema)
                 lane = self._lanes[topic.name, topics.partition_of(_key(row), topic.partitions)]
                 parcel = parcels.get((lane, schema))
                 if parcel is None:
@@ -196,10 +202,16 @@ class Publisher:
             await asyncio.sleep(every_s - (self.now().timestamp() - TICK_PHASE_S) % every_s)
 
 
+def _topic(row: Row, schema: str) -> topics.Topic:
+    return topics.topic_of_domain(row.domain) if isinstance(row, AlertAcknowledged) else TOPIC_OF_SCHEMA[schema]
+
+
 def _key(row: Row) -> bytes:
-    """What chooses the partition of a row: its series where it has one, else its source."""
+    """What chooses the partition of a row: its series where it has one, what an act is about, else its source."""
     if isinstance(row, (Observation, ShareWindowChange)):
         return topics.series_key(row.source, row.ref)
     if isinstance(row, (StationReading, StationTest)):
         return topics.series_key(row.source, row.station)
+    if isinstance(row, AlertAcknowledged):
+        return str(row.alert_id).encode()
     return row.connector.encode() if isinstance(row, Tick) else row.source.encode()

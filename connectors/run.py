@@ -26,6 +26,7 @@ from connectors.routes import Route
 from connectors.sessions import Sessions
 from connectors.spool import Allowance, Spool
 from connectors.transports import http_poll
+from connectors.transports.actions import Actions
 from connectors.transports.delivery import Delivery
 from connectors.transports.fetch import Client
 from connectors.transports.http_push import Flood, PushRoute, PushServer
@@ -34,7 +35,7 @@ from connectors.transports.modbus_poll import ModbusPoll
 from connectors.transports.mqtt import MqttSession
 from schemas.settings import Settings
 from schemas.source import Reject
-from schemas.topics import REJECTS, SOURCES_HEALTH, TOPICS
+from schemas.topics import ACT_TOPICS, REJECTS, SOURCES_HEALTH, TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,13 @@ async def run(settings: Settings, routes: Sequence[Route], spool_dir: Path, stop
     # with no source at all the platform has a clock all the same
     written = {SOURCES_HEALTH, REJECTS}.union(*(route.topics for route in routes)) if routes else set(TOPICS)
     name = f"{socket.gethostname()[:40]}-{os.getpid()}"
-    publisher = Publisher(settings.bootstrap, settings.publisher, sorted(written, key=lambda topic: topic.name), name)
+    publisher = Publisher(
+        settings.bootstrap,
+        settings.publisher,
+        sorted(written, key=lambda topic: topic.name),
+        name,
+        unticked=ACT_TOPICS.values(),
+    )
     database = Database(settings.dsn("connectors"))
     client = Client(limits)
     allowance = Allowance(limits.spool_limit_bytes)
@@ -83,6 +90,8 @@ async def run(settings: Settings, routes: Sequence[Route], spool_dir: Path, stop
             reporting = report_forever(health[source], publisher, limits.health_s)
             tasks.append(asyncio.create_task(reporting, name=f"health {source}"))
         tasks += [asyncio.create_task(work, name="stations") for work in sessions.work()]
+        acting = Actions(settings.dsn("connectors"), publisher).run()
+        tasks.append(asyncio.create_task(acting, name="acts of people"))
         if any(route.vendor is not None for route in routes):
             listener = asyncio.create_task(serve(server, limits.bind, settings.ports.push, limits, serving))
         stopping = asyncio.create_task(stop.wait())

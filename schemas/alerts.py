@@ -8,10 +8,13 @@ from uuid import UUID
 
 import msgspec
 
+from schemas.fields import Id, Instant, Word
+
 COLOURS = {1: "blue", 2: "yellow", 3: "orange", 4: "red"}
 ACKNOWLEDGED = "alert.acknowledged.v1"  # the schema of the act, in table `action`
 DELIVERY_CHANNEL = "delivery"  # NOTIFY with the endpoint's id after deliveries are committed
 ENDPOINT_CHANNEL = "endpoint"  # and when an endpoint was added or changed
+ACTION_CHANNEL = "action"  # when an act waits to be published
 
 Change = Literal["raised", "updated", "ended"]
 DeliveryKind = Literal["alert", "exercise", "test", "heartbeat"]
@@ -62,6 +65,20 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.by.isprintable() or "\x00" in self.note:
             raise ValueError("by or note holds a control character")
+
+
+class AlertAcknowledged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The act in the log: somebody has an alert in hand. Of several about one alert the first in the log counts."""
+
+    action_id: UUID  # the same when the record comes twice
+    alert_id: UUID
+    domain: Word  # of the alert: it chooses the topic
+    at: Instant  # when it was said
+    by: Id
+    endpoint: Word  # whose secret signed it
+    note: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    revision: int | None = None  # that was read; null: nobody said
+    received_at: Instant  # when a connector took it into the log
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):

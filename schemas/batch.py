@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from schemas import columns, parking, water
+from schemas import alerts, columns, parking, water
+from schemas.alerts import AlertAcknowledged
 from schemas.columns import ColumnsError, decode_columns, encode_cells, join_cells
 from schemas.fields import check_text
 from schemas.parking import Observation
@@ -16,7 +17,7 @@ from schemas.registers import ShareWindowChange
 from schemas.source import Health, Reject, Tick
 from schemas.water import StationReading, StationTest, WaterReadings
 
-Row = Observation | ShareWindowChange | StationReading | StationTest | Health | Reject | Tick
+Row = Observation | ShareWindowChange | StationReading | StationTest | Health | Reject | AlertAcknowledged | Tick
 
 ROW_TYPES: dict[str, type[Any]] = {
     "parking.observation.v1": Observation,
@@ -25,6 +26,7 @@ ROW_TYPES: dict[str, type[Any]] = {
     "water.test.v1": StationTest,
     "source.health.v1": Health,
     "reject.v1": Reject,
+    alerts.ACKNOWLEDGED: AlertAcknowledged,
     "tick.v1": Tick,
 }
 SCHEMA_OF: dict[type[Any], str] = {row_type: schema for schema, row_type in ROW_TYPES.items()}

@@ -21,7 +21,9 @@ Percent = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-FREE_TEXT = frozenset(("detail", "raw", "raw_text", "error"))  # may hold lines; everything else is one printable line
+FREE_TEXT = frozenset(
+    ("detail", "raw", "raw_text", "error", "note")
+)  # may hold lines; everything else is one printable line
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

@@ -18,9 +18,11 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 import psycopg
 
+from schemas.alerts import ACKNOWLEDGED, AlertAcknowledged
 from schemas.batch import SCHEMA_OF, BatchError, decode
 from schemas.source import Tick
 from sql.connect import Connection
+from streams.alerts import acts_store
 from streams.errors import GapError, StopWorker, Verdict, classify
 from streams.poison import Poison, PoisonLimits, count, is_flood
 
@@ -119,6 +121,7 @@ class Ledger:
         self._register_version = -1
         self._poison = Poison()
         self._timeouts = 0
+        self._acts: list[AlertAcknowledged] = []  # of the take
 
     def apply(self, records: Sequence[Record]) -> Applied:
         """Apply a take, in one transaction where no row is at fault.
@@ -176,6 +179,8 @@ class Ledger:
             with self.domain.streaming(cursor):
                 applied, clocks, dead = self._fold(records, fences, excluded)
             self.domain.write(cursor)
+            if self._acts:
+                acts_store.acknowledge(cursor.connection, self._acts)
             dead.extend(letters)
             if dead:
                 cursor.executemany(_DEAD, [(self.topic, *letter) for letter in dead])
@@ -205,6 +210,7 @@ class Ledger:
         self, records: Sequence[Record], fences: dict[int, int], excluded: frozenset[tuple[int, int, int]]
     ) -> tuple[Applied, dict[int, datetime], list[DeadLetter]]:
         dead: list[DeadLetter] = []
+        self._acts = []
         clocks: dict[int, datetime] = {}
         skipped = rows_applied = 0
         for partition, offset, value in records:
@@ -235,7 +241,10 @@ class Ledger:
                 clocks[partition] = newest
             if batch.schema == _TICK:
                 continue
-            self.domain.fold(partition, offset, batch.schema, batch.rows)
+            if batch.schema == ACKNOWLEDGED:
+                self._acts += batch.rows
+            else:
+                self.domain.fold(partition, offset, batch.schema, batch.rows)
             rows_applied += len(batch.rows)
         return Applied(len(records) - skipped, skipped, rows_applied, len(dead)), clocks, dead
 

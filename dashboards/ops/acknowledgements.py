@@ -13,19 +13,13 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from schemas.alerts import ACKNOWLEDGED, Acknowledged, Acknowledgement
 from schemas.signatures import SignatureError, verify
-from schemas.topics import PARKING_OBSERVATIONS, SOURCES_HEALTH, WATER_READINGS
+from schemas.topics import topic_of_domain
 from sql.connect import Connection
 from sql.named import named
 
 _SQL = named("ops")
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "citysense/alert/acknowledged")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-# An act of a person goes into the log of the domain that it is about.
-TOPIC_OF_DOMAIN = {
-    "parking": PARKING_OBSERVATIONS.name,
-    "water": WATER_READINGS.name,
-    "platform": SOURCES_HEALTH.name,
-}
 
 
 class NotBelieved(Exception):
@@ -57,6 +51,7 @@ def acknowledge(
     domain, delivered_at, raised_at = told
     act: dict[str, Any] = {
         "alert_id": str(alert_id),
+        "domain": domain,
         "endpoint": name,
         "revision": said.revision,
         "message_id": headers["webhook-id"][:128],
@@ -64,7 +59,7 @@ def acknowledge(
     added = _SQL.acknowledge(
         connection,
         action_id=uuid.uuid5(NAMESPACE, str(alert_id)),
-        topic=TOPIC_OF_DOMAIN.get(domain, SOURCES_HEALTH.name),
+        topic=topic_of_domain(domain).name,
         schema=ACKNOWLEDGED,
         who=said.by,
         why=said.note,

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import topics
+from schemas.alerts import ACKNOWLEDGED
 from schemas.batch import ROW_TYPES, SCHEMA_OF, BatchError, decode, encode
 from schemas.parking import Observation
 from schemas.source import Tick
@@ -203,8 +204,12 @@ def test_a_series_stays_in_its_partition_for_ever() -> None:
     assert topics.partition_of(key, 4) == zlib.crc32(key) % 4 == 3
 
 
-def test_every_schema_has_one_topic_and_ticks_go_everywhere() -> None:
+def test_every_schema_has_one_topic_but_acts_go_where_their_domain_is_and_ticks_everywhere() -> None:
     for schema in ROW_TYPES:
         homes = [topic.name for topic in topics.TOPICS if schema in topic.schemas]
-        assert len(homes) == (len(topics.TOPICS) if schema == SCHEMA_OF[Tick] else 1)
+        many = {SCHEMA_OF[Tick]: len(topics.TOPICS), ACKNOWLEDGED: len(topics.ACT_TOPICS)}
+        assert len(homes) == many.get(schema, 1)
+    assert all(ACKNOWLEDGED in topic.schemas for topic in topics.ACT_TOPICS.values())
+    assert topics.topic_of_domain("water") is topics.WATER_READINGS
+    assert topics.topic_of_domain("weather") is topics.SOURCES_HEALTH
     assert all(topic.retention_days >= 7 for topic in topics.TOPICS)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,19 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from connectors.webhooks import endpoints
-from dashboards.ops.__main__ import server
-from schemas.signatures import headers, secret_of
+from schemas.signatures import secret_of
 from tests.conftest import Database
 from tests.connectors.webhooks.receivers import Receiver
 from tests.connectors.webhooks.senders import Town, key_of, sending
+from tests.dashboards.ops.serving import SAID, acknowledge, serving
 from tests.processes import eventually
 
 pytestmark = pytest.mark.stack
-SAID = {"by": "李工, 排水所", "note": "已派抢险队", "revision": 1}
 
 
 @pytest.fixture
@@ -37,37 +32,8 @@ def town(database: Database) -> Iterator[Town]:
 @pytest.fixture
 def url(database: Database) -> Iterator[str]:
     """The operations centre, on a port of its own."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    made = server(database.settings, "127.0.0.1", 0)
-    thread = threading.Thread(target=lambda: asyncio.run(made.serve([listening])), daemon=True)
-    thread.start()
-    eventually(lambda: made.started, "it serves")
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    made.should_exit = True
-    thread.join(20)
-    listening.close()
-
-
-def acknowledge(
-    url: str,
-    alert_id: uuid.UUID,
-    secret: str,
-    said: Any = SAID,
-    *,
-    endpoint: str = "authority",
-    at: datetime | None = None,
-    body: bytes | None = None,
-) -> httpx.Response:
-    signed = msgspec.json.encode(said)
-    sent = headers(f"ack-{uuid.uuid4()}", at or datetime.now(UTC), [secret], signed)
-    return httpx.post(
-        f"{url}/alerts/{alert_id}/acknowledgements",
-        params={"endpoint": endpoint} if endpoint else {},
-        content=signed if body is None else body,
-        headers={**sent, "content-type": "application/json"},
-        timeout=10,
-    )
+    with serving(database.settings) as address:
+        yield address
 
 
 def test_the_first_acknowledgement_counts_and_repeats_are_told_so(town: Town, url: str) -> None:
@@ -94,7 +60,7 @@ def test_the_first_acknowledgement_counts_and_repeats_are_told_so(town: Town, ur
     assert (body["alert_id"], body["endpoint"], body["revision"]) == (str(alert.alert_id), "authority", 1)
 
 
-def test_raised_delivered_and_acknowledged_can_be_asked_for(town: Town, url: str) -> None:
+def test_where_it_is_acknowledged_is_in_the_message(town: Town, url: str) -> None:
     with Receiver().serving() as receiver, sending(town.settings):
         secret = town.add("authority", receiver.url)
         alert = town.find()
@@ -102,13 +68,10 @@ def test_raised_delivered_and_acknowledged_can_be_asked_for(town: Town, url: str
         where = httpx.URL(receiver.got[0].data["acknowledge_url"])
         assert (where.path, where.params["endpoint"]) == (f"/alerts/{alert.alert_id}/acknowledgements", "authority")
         answer = acknowledge(url, alert.alert_id, secret).json()
-    [(raised, delivered, acknowledged, by)] = town.rows(
-        "select raised_at, delivered_at, acknowledged_at, acknowledged_by from alert_times where endpoint = 'authority'"
-    )
-    assert raised < delivered < acknowledged
-    assert by == SAID["by"]
-    for name, at in (("raised_at", raised), ("delivered_at", delivered), ("acknowledged_at", acknowledged)):
-        assert datetime.fromisoformat(answer[name]) == at
+    times = [datetime.fromisoformat(answer[f"{name}_at"]) for name in ("raised", "delivered", "acknowledged")]
+    assert times == sorted(times)
+    # an act counts for the platform when it has come through the log
+    assert town.rows("select delivered_at, acknowledged_at from alert_times") == [(times[1], None)]
 
 
 def test_many_at_once_are_one(town: Town, url: str) -> None:
