@@ -29,8 +29,8 @@ where d.step_min = :step_min and d.bucket = :bucket and d.first_series = done.fi
 
 -- name: roll_readings(bucket, until, first, last)!
 -- 5 minutes of readings. Of several words about one time the newest that has a value counts, as in the folds.
-insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag)
-select s.series_id, 5, :bucket, r.n, r.sum, r.min, r.max, r.last_at, r.last, r.worst_flag
+insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag, said)
+select s.series_id, 5, :bucket, r.n, r.sum, r.min, r.max, r.last_at, r.last, r.worst_flag, r.said
 from (
     select distinct w.series_id from water_series as w
     join unnest(:first::int[], :last::int[]) as due (first, last) on w.series_id between due.first and due.last
@@ -38,7 +38,7 @@ from (
 cross join lateral (
     select count(*) filter (where counts), sum(value) filter (where counts), min(value) filter (where counts),
         max(value) filter (where counts), max(at) filter (where counts),
-        (array_agg(value order by at desc) filter (where counts))[1], max(flag)
+        (array_agg(value order by at desc) filter (where counts))[1], max(flag), count(*)
     from (
         select distinct on (at) at, value, flag, value is not null and flag <> 4 as counts
         from (
@@ -51,24 +51,28 @@ cross join lateral (
         order by at, value is null, received_at desc, value desc
     ) as word
     having count(*) > 0
-) as r (n, sum, min, max, last_at, last, worst_flag)
+) as r (n, sum, min, max, last_at, last, worst_flag, said)
 on conflict (series_id, step_min, bucket) do update set n = excluded.n, sum = excluded.sum, min = excluded.min,
-    max = excluded.max, last_at = excluded.last_at, last = excluded.last, worst_flag = excluded.worst_flag;
+    max = excluded.max, last_at = excluded.last_at, last = excluded.last, worst_flag = excluded.worst_flag,
+    said = excluded.said
+where water_rollup.said <= excluded.said;
 
 -- name: roll_up(step_min, finer_min, bucket, until, first, last)!
 -- Hours of their 5 minutes, days of their hours.
-insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag)
-select s.series_id, :step_min, :bucket, r.n, r.sum, r.min, r.max, r.last_at, r.last, r.worst_flag
+insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag, said)
+select s.series_id, :step_min, :bucket, r.n, r.sum, r.min, r.max, r.last_at, r.last, r.worst_flag, r.said
 from (
     select distinct w.series_id from water_series as w
     join unnest(:first::int[], :last::int[]) as due (first, last) on w.series_id between due.first and due.last
 ) as s
 cross join lateral (
     select sum(n), sum(sum order by bucket), min(min), max(max), max(last_at),
-        (array_agg(last order by bucket desc) filter (where n > 0))[1], max(worst_flag)
+        (array_agg(last order by bucket desc) filter (where n > 0))[1], max(worst_flag), sum(said)
     from water_rollup
     where series_id = s.series_id and step_min = :finer_min and bucket >= :bucket and bucket < :until
     having count(*) > 0
-) as r (n, sum, min, max, last_at, last, worst_flag)
+) as r (n, sum, min, max, last_at, last, worst_flag, said)
 on conflict (series_id, step_min, bucket) do update set n = excluded.n, sum = excluded.sum, min = excluded.min,
-    max = excluded.max, last_at = excluded.last_at, last = excluded.last, worst_flag = excluded.worst_flag;
+    max = excluded.max, last_at = excluded.last_at, last = excluded.last, worst_flag = excluded.worst_flag,
+    said = excluded.said
+where water_rollup.said <= excluded.said;

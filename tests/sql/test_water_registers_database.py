@@ -118,18 +118,7 @@ def test_streams_may_judge_a_reading_again_but_not_change_it(owner: Connection, 
 
 
 def test_streams_write_what_they_compute_and_old_chunks_go(database: Database) -> None:
-    rollup = """
-    insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag)
-    values (7, 5, %(at)s, 1, %(value)s, %(value)s, %(value)s, %(at)s, %(value)s, 1)
-    on conflict (series_id, step_min, bucket) do update set n = water_rollup.n + excluded.n,
-        sum = water_rollup.sum + excluded.sum, min = least(water_rollup.min, excluded.min),
-        max = greatest(water_rollup.max, excluded.max), last = excluded.last
-    """
     with connect(database.dsn("streams"), autocommit=True) as streams:
-        for value in (10.5, 9.5):
-            streams.execute(rollup, {"at": AT, "value": value})
-        found = streams.execute("select n, sum, min, max, last from water_rollup where series_id = 7").fetchall()
-        assert found == [(2, 20.0, 9.5, 10.5, 9.5)]
         streams.execute("insert into rain_sum values ('rg-001', false, %s, 3, null, 1, null)", (AT,))
         streams.execute("insert into water_state values (7, '\\x80', %s) on conflict do nothing", (AT,))
         for table in ("water_reading", "water_rollup", "rain_sum"):

@@ -133,6 +133,22 @@ def test_what_was_never_summed_is_summed(database: Database, streams: Connection
 
 
 @pytest.mark.stack
+def test_a_sum_outlives_its_readings(database: Database, streams: Connection) -> None:
+    """A reading that comes when the others of its bucket were dropped as old does not stand for them."""
+    ours = ledger(database)
+    ours.apply(log_of([said(0, 0.3), said(1, 0.4), said(12, 0.31)], size=3))
+    roll(streams, ZONE, ENOUGH_S)
+    before = sums(streams)
+    with connect(database.dsn("owner")) as owner:
+        owner.execute("select drop_chunks('water_reading', older_than => %s)", (T0 + timedelta(days=2),))
+    record = log_of([said(12, 0.31), said(2, 0.9, 13)], size=1)[1]
+    ours.apply([record])
+    roll(streams, ZONE, ENOUGH_S)
+    assert sums(streams) == before
+    assert [(key[1], of[0]) for key, of in before.items()] == [(5, 2)]
+
+
+@pytest.mark.stack
 def test_no_bucket_closes_while_a_take_is_under_way(database: Database, streams: Connection) -> None:
     ours = ledger(database)
     ours.apply(log_of([said(0, 0.3), said(12, 0.31)], size=2))
