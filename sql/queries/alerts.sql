@@ -32,15 +32,16 @@ on conflict do nothing;
 -- For the metrics.
 select domain, kind, count(*)::integer from alert where ended_at is null group by domain, kind;
 
--- name: acknowledge(action_ids, alert_ids, ats, whos, endpoints, notes, revisions)!
+-- name: acknowledge(action_ids, alert_ids, ats, whos, endpoints, notes, revisions, receiveds)!
 -- Acts in the order of the log. The first about an alert counts and is an event of it; a repeat changes nothing.
 with said as (
     select * from unnest(:action_ids::uuid[], :alert_ids::uuid[], :ats::timestamptz[], :whos::text[], :endpoints::text[],
-        :notes::text[], :revisions::integer[])
-        with ordinality as s (action_id, alert_id, at, who, endpoint, note, revision, place)
+        :notes::text[], :revisions::integer[], :receiveds::timestamptz[])
+        with ordinality as s (action_id, alert_id, at, who, endpoint, note, revision, received_at, place)
 ), counted as (
-    insert into alert_acknowledgement (alert_id, action_id, acknowledged_at, acknowledged_by, endpoint, note, revision)
-    select alert_id, action_id, at, who, endpoint, note, revision from said order by place
+    insert into alert_acknowledgement (alert_id, action_id, acknowledged_at, acknowledged_by, endpoint, note, revision,
+        received_at)
+    select alert_id, action_id, at, who, endpoint, note, revision, received_at from said order by place
     on conflict (alert_id) do nothing returning *
 )
 insert into alert_event (alert_id, at, revision, change, level, detail)

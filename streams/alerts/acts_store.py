@@ -29,4 +29,5 @@ def acknowledge(connection: Connection, acts: Sequence[AlertAcknowledged]) -> No
         endpoints=[act.endpoint for act in acts],
         notes=[act.note for act in acts],
         revisions=[act.revision for act in acts],
+        receiveds=[act.received_at for act in acts],
     )
