@@ -9,7 +9,6 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pandas as pd
 import psycopg
 import typer
 from rich import box
@@ -186,6 +185,8 @@ def _check(rows: list[StationReading], thresholds: list[Threshold]) -> None:
 
 def scores(played: Replayed) -> str:
     """How good it was: crossings told, missed and false, and how long they took, in words for an officer."""
+    import pandas as pd  # here: workers and sweeps load this module too, and have no memory for it
+
     crossings = pd.DataFrame([msgspec.to_builtins(each) for each in played.crossings])
     episodes = len(played.episodes)
     withdrawn = sum(rise.withdrawn for rise in played.rises)

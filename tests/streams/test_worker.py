@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from schemas.topics import PARKING_OBSERVATIONS
 from sql.connect import connect
 from streams.ledger import Record
 from tests.conftest import Database
-from tests.processes import eventually, running, settings_file, stop
+from tests.processes import ROOT, eventually, running, settings_file, stop
 from tests.streams.logs import record, seen
 
 pytestmark = pytest.mark.stack
@@ -69,6 +71,12 @@ def run_until(database: Database, folder: Path, rows: int) -> None:
         assert worker.poll() is None, file.with_suffix(".log").read_text()[-3000:]
         assert stop(worker) == 0
     assert stored(dsn) == rows
+
+
+def test_a_worker_loads_no_pandas() -> None:
+    """It costs memory, and a second of every start."""
+    program = "import sys, streams.__main__, streams.sweeps; sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 
 
 def test_a_worker_applies_the_log_and_goes_on_where_it_stopped(
