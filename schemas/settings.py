@@ -22,6 +22,7 @@ from schemas.sections import (
     Source,
     Stack,
     Sweeps,
+    Water,
     Webhooks,
     Worker,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Source",
     "Stack",
     "Sweeps",
+    "Water",
     "Webhooks",
     "Worker",
     "parse",
@@ -64,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     connectors: Connectors = Connectors()
     worker: Worker = Worker()
     parking: Parking = Parking()
+    water: Water = Water()
     sweeps: Sweeps = Sweeps()
     retention: Retention = Retention()
     feed: Feed = Feed()
@@ -91,9 +94,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def local_mqtt(self) -> bool:
-        """Is an MQTT broker ours to start? When a source over MQTT names none, or the stack is told to have one."""
+        """Is an MQTT broker ours to start? When a source over MQTT names none, the stack is told to, or it is chaos."""
         asked = any(one.enabled and one.transport == "mqtt" and not one.url for one in self.sources)
-        return self.stack.mqtt or asked
+        return self.stack.mqtt or self.instance == "chaos" or asked
 
     @property
     def brokers(self) -> int:

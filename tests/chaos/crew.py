@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from schemas.settings import Settings
+from tests.chaos import water
 from tests.chaos.load import SECRET
 from tests.processes import ROOT, stack_table
 
@@ -68,7 +69,7 @@ def worker(settings: Settings, folder: Path, number: int) -> Member:
 
 
 def connector(settings: Settings, folder: Path, number: int, port: int) -> Member:
-    """A connector with a push source of its own, on a port of its own."""
+    """A connector with sources of its own, on ports of its own: one that is pushed to, stations, and a broker's."""
     name = f"connector-{number}"
     base = port - settings.stack.instance_port_offset[settings.instance]
     ports = stack_table(settings, push=base, connectors_metrics=base + 1)
@@ -81,13 +82,23 @@ decoder = "lpr"
 transport = "http_push"
 auth = "hmac_sha256"
 secret = "chaos"
-"""
+{water.sources(settings, number)}"""
     return _member(settings, folder, name, ["connectors", "run"], extra)
+
+
+def sender(settings: Settings, folder: Path, number: int) -> Member:
+    """One of those who deliver alerts."""
+    return _member(settings, folder, f"webhooks-{number}", ["connectors", "webhooks"], stack_table(settings))
+
+
+def receiver(settings: Settings, folder: Path, port: int) -> Member:
+    """Who is told."""
+    return _member(settings, folder, "receiver", ["tests.chaos.receiver", str(port), str(folder)], "")
 
 
 def _member(settings: Settings, folder: Path, name: str, arguments: list[str], extra: str) -> Member:
     file = folder / f"{name}.toml"
     file.write_text(f'[kafka]\ngroup = "chaos"\n{extra}', encoding="utf-8")
     environ = {**os.environ, **settings.environ, "CITYSENSE_INSTANCE": settings.instance}
-    environ |= {"CITYSENSE_SETTINGS": str(file), "CITYSENSE_SECRET_CHAOS": SECRET}
+    environ |= {"CITYSENSE_SETTINGS": str(file), "CITYSENSE_SECRET_CHAOS": SECRET, **water.environ()}
     return Member(name, arguments, environ, folder / f"{name}.log")

@@ -12,6 +12,9 @@ from deploy.local.places import Places
 from deploy.local.supervision import states
 from tests.chaos.crew import Member
 
+SLOW_S, ERRORS_S, HANGS_S, DEAD_S = 6.0, 5.0, 8.0, 4.0  # so long a receiver is in a mood
+UNDER_WAY_S = 1.5  # a slow receiver has messages under way by then
+
 Fault = tuple[str, Callable[[], None], Callable[[], None], float]  # what, do, undo, seconds in between
 FROZEN_S = 6.0
 
@@ -19,10 +22,11 @@ FROZEN_S = 6.0
 def faults(
     where: Places, workers: Sequence[Member], spare: Member, connectors: Sequence[Member], brokers: int, seed: int
 ) -> Iterator[Fault]:
-    """Without end: each kind once in a shuffled order, and again in another."""
+    """Of the platform, without end: each kind once in a shuffled order, and again in another."""
     chance = random.Random(seed)
     while True:
         round_of = [
+            ("kill -9 of mosquitto", lambda: _kill(where, "mosquitto", signal.SIGKILL), _nothing, 0.0),
             _signal_to(chance.choice(workers), signal.SIGKILL),
             _signal_to(chance.choice(workers), signal.SIGTERM),
             _signal_to(chance.choice(connectors), signal.SIGKILL),
@@ -41,6 +45,46 @@ def faults(
                 FROZEN_S,
             )
         )
+        chance.shuffle(round_of)
+        yield from round_of
+
+
+def faults_of_webhooks(
+    senders: Sequence[Member], receiver: Member, mood: Callable[[str], None], seed: int
+) -> Iterator[Fault]:
+    """Of those who tell and of who is told, without end, beside the others."""
+    chance = random.Random(seed)
+
+    def well() -> None:
+        mood("ok")
+
+    def die() -> None:
+        receiver.wanted = False
+        receiver.send(signal.SIGKILL)
+
+    def live() -> None:
+        receiver.wanted = True
+
+    while True:
+        killed = chance.choice(senders)
+
+        def kill_in_the_middle(sender: Member = killed) -> None:
+            sender.send(signal.SIGKILL)
+            mood("ok")
+
+        round_of: list[Fault] = [
+            ("a slow receiver", lambda: mood("slow"), well, SLOW_S),
+            ("a receiver that answers 500", lambda: mood("error"), well, ERRORS_S),
+            ("a receiver that hangs", lambda: mood("hang"), well, HANGS_S),
+            ("a dead receiver", die, live, DEAD_S),
+            (
+                f"SIGKILL to {killed.name} in the middle of a POST",
+                lambda: mood("slow"),
+                kill_in_the_middle,
+                UNDER_WAY_S,
+            ),
+            _signal_to(chance.choice(senders), signal.SIGTERM),
+        ]
         chance.shuffle(round_of)
         yield from round_of
 
