@@ -19,12 +19,13 @@ from sql.copy import Streaming
 from sql.registers import read_water
 from streams.alerts import store as alerts
 from streams.alerts.episodes import Change
-from streams.water import store
+from streams.water import asking_store, store
 from streams.water.columns import Columns, Requalified, doubted, micros_of, stated_of
 from streams.water.fold import fold
 from streams.water.links import evidence_links
 from streams.water.qartod import Ints
 from streams.water.quality import intrinsic
+from streams.water.questions import questions
 from streams.water.revisions import as_change
 from streams.water.rollups_store import mark_due
 from streams.water.rules import ALWAYS, instant, micros, period_at, rules_of
@@ -42,6 +43,7 @@ class Readings:
 
     def __init__(self, settings: Settings) -> None:
         self._zone = ZoneInfo(settings.district.time_zone)
+        self._askable = asking_store.askable(settings)
         self._stream: Streaming | None = None
         self.forget()
 
@@ -180,6 +182,8 @@ class Readings:
         if self._changed_slots and self._clock is not None:
             kept = {self._number_of_slot[slot]: self._table.kept(slot) for slot in self._changed_slots}
             store.write_kept(cursor, kept, self._clock)
+            doubts = questions(self._table, self._changed_slots)
+            asking_store.ask(cursor, doubts, self._clock, self._askable)
         if self._changes:
             alerts.write(cursor.connection, self._changes)
         self._drop_changes()

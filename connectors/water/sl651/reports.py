@@ -148,7 +148,7 @@ class _Rows:
         if item.spacing is None:
             if len(item.values) > 1:
                 raise Unreadable("no_step", f"{len(item.values)} values and no time between them")
-            return (observed,), wrong
+            return (self._second_of(observed),), wrong
         try:
             span = item.spacing * (len(item.values) - 1)
             is_full_hour = digits[8:10] == "00" and not item.is_stepped
@@ -159,6 +159,12 @@ class _Rows:
         if first < EARLIEST:
             raise Unreadable("bad_time", f"the first of {len(item.values)} values would be of {first.isoformat()}")
         return [first + item.spacing * place for place in range(len(item.values))], wrong
+
+    def _second_of(self, observed: datetime) -> datetime:
+        """The value of now was true when it was sent. Its own time has the minute alone, and of that a report may have
+        come already: the question was asked because of it."""
+        sent, is_of_now = self._sent, self._frame.function in (REAL_TIME, CHOSEN)
+        return sent if is_of_now and sent is not None and sent.replace(second=0) == observed else observed
 
     def _test(self, told: dict[str, float | list[float | None] | None]) -> StationTest:
         source = self._source

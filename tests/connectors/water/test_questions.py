@@ -19,7 +19,7 @@ from connectors.run import run as run_connectors
 from connectors.transports.tcp import NoSession
 from connectors.water.dialogues import Unsayable
 from connectors.water.stations import StationFacts
-from connectors.water.upkeep import Upkeep, after_message
+from connectors.water.upkeep import Upkeep, after_message, after_readings
 from schemas import settings as tables
 from schemas.settings import Settings, Source
 from schemas.topics import REJECTS, WATER_READINGS, WATER_TESTS
@@ -90,6 +90,42 @@ def test_a_gap_is_asked_for_and_a_clock_that_is_off_twice_is_set() -> None:
             writer.write(said(0x2F, sent="170718110249"))
             await until(lambda: bool(ours.wishes))
             assert [wish.kind for _, wish in ours.wishes] == ["4A"]
+
+    run(work)
+
+
+def test_a_station_whose_switches_are_off_is_asked_nothing() -> None:
+    def asked(facts: StationFacts) -> list[str]:
+        state, kinds = Upkeep(newest_at=NOW - timedelta(hours=3)), list[str]()
+        row = StationReading(
+            source="river", station=STATION, element="level_m", observed_at=NOW, received_at=NOW, value=1.0
+        )
+        state, wishes = after_readings(state, facts, [row], NOW)
+        kinds += [wish.kind for wish in wishes]
+        for _ in range(3):
+            state, wishes = after_message(state, facts, 120.0, NOW)
+            kinds += [wish.kind for wish in wishes]
+        return kinds
+
+    assert asked(StationFacts()) == []
+    assert asked(StationFacts(may_query=True)) == ["38"]
+    assert asked(StationFacts(may_set_clock=True)) == ["4A"]
+
+
+def test_the_value_of_now_is_of_the_second_in_which_it_was_sent() -> None:
+    """A report of the same minute came already: that was the sample to confirm."""
+
+    async def work() -> None:
+        async with post(facts={STATION: StationFacts(may_query=True)}) as ours:
+            _, writer = await ours.connect()
+            for function in (0x32, 0x37, 0x3A):
+                writer.write(said(function, level(STATION, 10_490), sent="170718110016"))
+                delivery, decoded = await ours.next()
+                (row,) = decoded.rows
+                assert isinstance(row, StationReading)
+                seconds = 0 if function == 0x32 else 16
+                assert row.observed_at == NOW.replace(second=seconds)
+                await delivery.acknowledge()
 
     run(work)
 
