@@ -1,6 +1,6 @@
 """Is a pipe surcharged, blocked, running backward; do its pumps and sluices do what they should?
 
-The levels of a node and of a street become thresholds, so the danger judges them as it judges a river. What needs two
+The levels of a node and of a street are judged by thresholds (defaults.py), as those of a river are. What needs two
 ends of a pipe, the rain, or a machine beside the water is found here, for a sweep, from the newest good samples.
 """
 
@@ -13,20 +13,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from schemas.fields import EARLIEST
-from schemas.water_registers import LEVELS, Edge, Node, Station, Threshold
+from schemas.water_registers import Edge, Node
 from streams.alerts.episodes import Clearing, Finding, Subject
 from streams.water.qartod import Floats, Ints
 from streams.water.rules import HOUR, MINUTE, instant
 from streams.water.sentences import clock
 
-SOURCE: Final = "CitySense default, to be set by the water authority"
-FULL_SHARE: Final = 0.8  # of the pipe's height: blue
-FREEBOARD_ORANGE_M: Final = 0.5
-FREEBOARD_RED_M: Final = 0.1
-STREET_DEPTHS_M: Final = (0.15, 0.27, 0.40, 0.60)
-OFF_M: Final = 0.05  # off this much below on
-HOLD_MIN: Final = 15.0
 LEVEL_ERROR_M: Final = 0.02  # of the difference of two sensors
 SAME_TIME: Final = 10 * MINUTE  # samples of two ends further apart are not compared
 BLOCKED_FOR: Final = 4 * HOUR
@@ -62,45 +54,6 @@ def filling(node: Node, level_m: float) -> Filling:
     return Filling(share, max(level_m - node.crown_m, 0.0), node.ground_m - level_m)
 
 
-def node_thresholds(node: Node, element: str = "level_m") -> tuple[Threshold, ...]:
-    """Filling, surcharge and freeboard of a node that has no thresholds of its own; in the order of the water."""
-    if node.station_id is None:
-        return ()
-    ons = (
-        node.invert_m + FULL_SHARE * (node.crown_m - node.invert_m),
-        node.crown_m,
-        node.ground_m - FREEBOARD_ORANGE_M,
-        node.ground_m - FREEBOARD_RED_M,
-    )
-    lines: list[tuple[int, float]] = []
-    for level, on in enumerate(ons, 1):  # a shallow node is near the street before its pipe is full: the worse counts
-        while lines and lines[-1][1] >= on:
-            lines.pop()
-        lines.append((level, on))
-    return tuple(
-        _default(node.station_id, "surcharge", element, level, on, confirm=1 if level <= 2 else 0)
-        for level, on in lines
-    )
-
-
-def street_thresholds(station: Station) -> tuple[Threshold, ...]:
-    return tuple(
-        _default(station.station_id, "ponding", station.element, level, on, confirm=1 if level <= 2 else 0)
-        for level, on in enumerate(STREET_DEPTHS_M, 1)
-    )
-
-
-def _default(station_id: str, hazard: str, element: str, level: int, on: float, confirm: int) -> Threshold:
-    return msgspec.convert(
-        {
-            "station_id": station_id, "hazard": hazard, "element": element, "level": LEVELS[level - 1],
-            "on": round(on, 4), "off": round(on - OFF_M, 4), "confirm": confirm, "hold_min": HOLD_MIN,
-            "source": SOURCE, "valid_from": EARLIEST,
-        },
-        Threshold,
-    )  # fmt: skip
-
-
 def is_reversed(upstream: Recent, downstream: Recent, error_m: float = LEVEL_ERROR_M) -> bool | None:
     """Whether the lower end stood higher than the upper one at two samples in a row. None: they cannot be compared."""
     verdicts = []
@@ -123,18 +76,29 @@ def runs_backward(velocity: Recent, error: float = 0.02) -> bool | None:
     return True if bool((last < -error).all()) else False if bool((last >= -error).all()) else None
 
 
-def is_blocked(levels: Recent, rain_6h_mm: float | None, rain_missing: float) -> bool | None:
-    """High in dry weather for four hours: over the 99th percentile of what was before. None: it is not known."""
+def usual_m(levels: Recent) -> float | None:
+    """Over this it is high: the 99th percentile of what was before the last four hours. None: it is not known."""
     before = levels.values[levels.ats < levels.at - BLOCKED_FOR]
-    held = levels.values[levels.ats >= levels.at - BLOCKED_FOR]
-    if rain_6h_mm is None or rain_missing > 0.2 or len(before) < USUAL or len(held) < 3:
-        return None
-    if rain_6h_mm > DRY_MM:
+    return float(np.quantile(before, 0.99)) if len(before) >= USUAL else None
+
+
+def is_blocked(
+    levels: Recent, rain_6h_mm: float | None, rain_missing: float, blocked_over_m: float | None = None
+) -> bool | None:
+    """High in dry weather for four hours. None: it is not known.
+
+    `blocked_over_m`: of a node that is blocked already, what was usual before that. It is held by it until it is as
+    usual again, for what is high for long becomes usual by itself.
+    """
+    if rain_6h_mm is None or rain_missing > 0.2 or rain_6h_mm > DRY_MM:
         return None  # wet weather says nothing about a blockage, and ends none
-    usual = float(np.quantile(before, 0.99))
-    if (held > usual).all():
-        return True
-    return False if levels.value <= usual else None
+    if blocked_over_m is not None:
+        return False if levels.value <= blocked_over_m else None
+    usual = usual_m(levels)
+    held = levels.values[levels.ats >= levels.at - BLOCKED_FOR]
+    if usual is None or len(held) < 3:
+        return None
+    return True if (held > usual).all() else False if levels.value <= usual else None
 
 
 class PipeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +109,7 @@ class PipeState(msgspec.Struct, frozen=True, kw_only=True):
     rain_6h: Mapping[str, tuple[float | None, float]] = {}  # mm, missing share
     pumps: Mapping[str, Recent] = {}  # 1 running, 0 not
     pump_starts_m: Mapping[str, float] = {}  # level of its sump at which a pump must run
+    blocked_over_m: Mapping[str, float] = {}  # by node, of blockages that stand: what was usual before
 
 
 def network_findings(
@@ -165,10 +130,23 @@ def network_findings(
         levels = state.levels.get(node.station_id or "")
         if levels is not None:
             rain_mm, missing = state.rain_6h.get(node.station_id or "", (None, 1.0))
-            verdict = is_blocked(levels, rain_mm, missing)
+            verdict = is_blocked(levels, rain_mm, missing, state.blocked_over_m.get(node.node_id))
+            usual = {"usual_m": round(usual_m(levels) or 0.0, 3)} if verdict else {}
             zh = f"节点 {node.node_id} 疑似淤堵：近 6 小时无明显降雨，水位 {levels.value:.2f} 米已持续偏高 4 小时"
             en = f"Node {node.node_id} may be blocked: hardly any rain in 6 h, and {levels.value:.2f} m for 4 h"
-            _add(found, cleared, verdict, Subject("water", "blockage", node.node_id), levels.at, 1, zh, en, now, zone)
+            _add(
+                found,
+                cleared,
+                verdict,
+                Subject("water", "blockage", node.node_id),
+                levels.at,
+                1,
+                zh,
+                en,
+                now,
+                zone,
+                usual,
+            )
     for station_id, running in sorted(state.pumps.items()):
         verdict = _pump_stands(running, state.levels.get(station_id), state.pump_starts_m.get(station_id))
         zh = f"泵站 {station_id} 未运行，集水池水位已达启动水位"
@@ -200,6 +178,11 @@ def _pump_stands(running: Recent, sump: Recent | None, starts_m: float | None) -
     return True if min(running.at, sump.at) - since >= PUMP_LATE else None
 
 
+def pump_state(running: Recent | None) -> str:
+    """running, standing or unknown."""
+    return "unknown" if running is None else "standing" if running.value == 0 else "running"
+
+
 def gate_state(opening_m: Recent | None) -> str:
     """open, closed, moving or unknown: of a sluice."""
     if opening_m is None:
@@ -216,14 +199,14 @@ def _newest(state: PipeState, node: Node | None) -> int:
 
 def _add(
     found: list[Finding], cleared: list[Clearing], verdict: bool | None, subject: Subject, at: int, level: int,
-    zh: str, en: str, now: int, zone: tzinfo,
+    zh: str, en: str, now: int, zone: tzinfo, detail: Mapping[str, float] | None = None,
 ) -> None:  # fmt: skip
     time = clock(at, instant(now), zone)
     if verdict:
         found.append(
             Finding(
                 subject=subject, founded_at=instant(at), level=level, sentence_zh=f"{zh}（{time}）。",
-                sentence_en=f"{en} (at {time}).",
+                sentence_en=f"{en} (at {time}).", detail=dict(detail or {}),
             )
         )  # fmt: skip
     elif verdict is False:

@@ -74,10 +74,10 @@ def record_of(element: str, ats: Ints, values: Floats) -> Record:
     return Record(edges, np.cumsum(fallen), np.cumsum(spans))
 
 
-def sums(record: Record, at: Ints, hours: int) -> tuple[Floats, Floats]:
+def sums(record: Record, at: Ints, hours: int | Ints) -> tuple[Floats, Floats]:
     """The rain of the hours that end at each time, and the share of them that is missing."""
     if not len(record.edges):
-        return np.zeros(len(at)), np.ones(len(at))
+        return np.zeros(at.shape), np.ones(at.shape)
     window = hours * HOUR
     fell = _between(record.edges, record.fallen, at - window, at)
     known = _between(record.edges, record.known, at - window, at)
@@ -93,11 +93,9 @@ def sums_at(element: str, ats: Ints, values: Floats, at: int, windows: Sequence[
     """All sums of a gauge at a time. What came after `at` does not count; after the last sample nothing is known."""
     upto = int(np.searchsorted(ats, at, side="right"))
     record = record_of(element, ats[:upto], values[:upto])
-    found = []
-    for hours in windows:
-        mm, missing = sums(record, np.array([at], np.int64), hours)
-        found.append(Sum(hours, round(float(mm[0]), 3), round(float(missing[0]), 4)))
-    return tuple(found)
+    mm, missing = sums(record, np.full(len(windows), at, np.int64), np.array(windows, np.int64))
+    found = zip(windows, mm.tolist(), missing.tolist(), strict=True)
+    return tuple(Sum(hours, round(fell, 3), round(share, 4)) for hours, fell, share in found)
 
 
 def severity(record: Record, at: Ints, rules: Sequence[RainRule]) -> Floats:

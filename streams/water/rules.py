@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from schemas.water_registers import LEVELS, SensorHeight, Station, Threshold, WaterRegister
+from streams.water.defaults import all_thresholds, by_station
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND: Final = 1_000_000
@@ -121,14 +122,12 @@ def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
     """The rules of every series that is judged, found by what its readings carry.
 
     A station that reports distances is judged by them as levels; a raw series that no threshold or range names has no
-    rules and is only stored.
+    rules and is only stored. Nodes and streets without lines of their own have those of defaults.py.
     """
     versions: dict[str, list[Station]] = {}
     for station in register.stations:
         versions.setdefault(station.station_id, []).append(station)
-    thresholds: dict[str, list[Threshold]] = {}
-    for threshold in register.thresholds:
-        thresholds.setdefault(threshold.station_id, []).append(threshold)
+    thresholds = by_station(all_thresholds(register))
     heights: dict[str, list[SensorHeight]] = {}
     for height in register.heights:
         heights.setdefault(height.station_id, []).append(height)

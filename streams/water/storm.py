@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from schemas.water_registers import Station
+from schemas.storm import SHOWN, BasinRain, Blind, Closing, Coming, Machine, Reason, StormView
+from schemas.water_registers import Basin, Station
 from streams.water.knowledge import State
 from streams.water.rain import Areal
 from streams.water.rules import MINUTE, HazardRules, instant
@@ -27,12 +29,7 @@ POINTS_OF_SOON: Final = 40.0
 POINTS_OF_PRIORITY: Final = 5.0
 POINTS_OF_HEAVY_RAIN: Final = 10.0
 POINTS_OF_UPSTREAM: Final = 10.0
-
-
-class Reason(msgspec.Struct, frozen=True):
-    zh: str
-    en: str
-    points: float = 0.0
+POINTS_OF_NEAR: Final = 10.0
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,46 +45,16 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     hazard: HazardRules | None = None
     rain_1h: Areal | None = None  # over its basin
     upstream_level: int = 0  # the worst danger of what lies upstream
+    near_level: int = 0  # and of the pipe nodes beside it
 
 
-class Coming(msgspec.Struct, frozen=True):
-    """The next line of an asset, and when it is reached at the pace of now."""
-
-    station_id: str
-    level: int
-    crosses_at: int
-    minutes: float
-    reasons: tuple[Reason, ...]
-
-
-class Blind(msgspec.Struct, frozen=True):
-    station_id: str
-    knowledge: State
-    points: float
-    reasons: tuple[Reason, ...]
-
-
-class Closing(msgspec.Struct, frozen=True):
-    """An underpass in the order of closing. `points` is the sum of its reasons' points."""
-
-    station_id: str
-    points: float
-    reasons: tuple[Reason, ...]
-
-
-class StormView(msgspec.Struct, frozen=True, kw_only=True):
-    at: int
-    is_active: bool
-    why: tuple[Reason, ...]
-    coming: tuple[Coming, ...]
-    blind: tuple[Blind, ...]
-    close_first: tuple[Closing, ...]
-
-
-def storm_reasons(sums: Mapping[str, Mapping[int, Areal]]) -> tuple[Reason, ...]:
+def storm_reasons(
+    sums: Mapping[str, Mapping[int, Areal]], named: Mapping[str, Basin] = MappingProxyType({})
+) -> tuple[Reason, ...]:
     """Why a storm is on: areal means, by basin and hours, that are over their line. Empty: there is none."""
     found = []
     for basin, by_hours in sorted(sums.items()):
+        name_zh, name_en = (named[basin].name_zh, named[basin].name_en) if basin in named else (basin, basin)
         for hours, mean in sorted(by_hours.items()):
             line = STORM_MM.get(hours)
             if line is not None and mean.mm is not None and mean.mm >= line:
@@ -95,27 +62,57 @@ def storm_reasons(sums: Mapping[str, Mapping[int, Areal]]) -> tuple[Reason, ...]
                 missing_en = f" ({mean.missing_share:.0%} missing)" if mean.missing_share else ""
                 found.append(
                     Reason(
-                        f"{basin} {hours} 小时面雨量 {mean.mm:.1f} 毫米{missing_zh}",
-                        f"{basin}: {mean.mm:.1f} mm of areal rain in {hours} h{missing_en}",
+                        f"{name_zh} {hours} 小时面雨量 {mean.mm:.1f} 毫米{missing_zh}",
+                        f"{name_en}: {mean.mm:.1f} mm of areal rain in {hours} h{missing_en}",
                     )
                 )
     return tuple(found)
 
 
-def storm_view(assets: Sequence[Asset], sums: Mapping[str, Mapping[int, Areal]], now: int, zone: tzinfo) -> StormView:
-    why = storm_reasons(sums)
+def storm_view(
+    assets: Sequence[Asset],
+    sums: Mapping[str, Mapping[int, Areal]],
+    now: int,
+    zone: tzinfo,
+    basins: Sequence[Basin] = (),
+    machines: Sequence[Machine] = (),
+) -> StormView:
+    """`basins` give the means their names."""
+    named = {each.basin_id: each for each in basins}
+    why = storm_reasons(sums, named)
     coming = [found for asset in assets if (found := _coming(asset, now, zone)) is not None]
     blind = [_blind(asset, now, zone) for asset in assets if asset.knowledge not in ("ok", "suspect")]
-    closing = [_closing(asset, now, zone) for asset in assets if asset.station.kind == "underpass"]
+    closing = [_closing(asset, now) for asset in assets if asset.station.kind == "underpass"]
+    closing = [each for each in closing if each.points > 0]
     return StormView(
-        at=now,
+        at=instant(now),
         is_active=bool(why),
         why=why,
-        coming=tuple(sorted(coming, key=lambda each: (each.crosses_at, -each.level, each.station_id))),
-        blind=tuple(sorted(blind, key=lambda each: (-each.points, each.station_id))),
-        close_first=tuple(
-            sorted((each for each in closing if each.points > 0), key=lambda each: (-each.points, each.station_id))
-        ),
+        coming=tuple(sorted(coming, key=lambda each: (each.crosses_at, -each.level, each.station_id))[:SHOWN]),
+        blind=tuple(sorted(blind, key=lambda each: (-each.points, each.station_id))[:SHOWN]),
+        close_first=tuple(sorted(closing, key=lambda each: (-each.points, each.station_id))[:SHOWN]),
+        machines=tuple(machines),
+        rain=basin_rain(sums, named),
+        coming_total=len(coming),
+        blind_total=len(blind),
+        close_total=len(closing),
+    )
+
+
+def basin_rain(sums: Mapping[str, Mapping[int, Areal]], named: Mapping[str, Basin]) -> tuple[BasinRain, ...]:
+    return tuple(
+        BasinRain(
+            basin_id=basin,
+            name_zh=named[basin].name_zh if basin in named else basin,
+            name_en=named[basin].name_en if basin in named else basin,
+            hours=hours,
+            mm=mean.mm,
+            missing_share=mean.missing_share,
+            missing=mean.missing,
+        )
+        for basin, by_hours in sorted(sums.items())
+        for hours, mean in sorted(by_hours.items())
+        if hours in STORM_MM
     )
 
 
@@ -157,7 +154,16 @@ def _coming(asset: Asset, now: int, zone: tzinfo) -> Coming | None:
     ]
     if asset.knowledge == "stale":
         reasons.append(Reason("数据陈旧，时间可能更早", "its data are old: it may be sooner"))
-    return Coming(station.station_id, level, crosses_at, round(left, 1), tuple(reasons))
+    return Coming(
+        station_id=station.station_id,
+        name_zh=station.name_zh,
+        name_en=station.name_en,
+        kind=station.kind,
+        level=level,
+        crosses_at=instant(crosses_at),
+        minutes=round(left, 1),
+        reasons=tuple(reasons),
+    )
 
 
 def _blind(asset: Asset, now: int, zone: tzinfo) -> Blind:
@@ -169,12 +175,21 @@ def _blind(asset: Asset, now: int, zone: tzinfo) -> Blind:
         Reason(f"{asset.station.name_zh}{since_zh}{word_zh}", f"{asset.station.name_en} is {word_en}{since_en}", 10.0),
         *_standing(asset),
         *_rain(asset),
-        *_upstream(asset),
+        *_around(asset),
     ]
-    return Blind(asset.station.station_id, asset.knowledge, _sum(reasons), tuple(reasons))
+    return Blind(
+        station_id=asset.station.station_id,
+        name_zh=asset.station.name_zh,
+        name_en=asset.station.name_en,
+        kind=asset.station.kind,
+        knowledge=asset.knowledge,
+        since=None if asset.silent_since is None else instant(asset.silent_since),
+        points=_sum(reasons),
+        reasons=tuple(reasons),
+    )
 
 
-def _closing(asset: Asset, now: int, zone: tzinfo) -> Closing:
+def _closing(asset: Asset, now: int) -> Closing:
     reasons = [*_standing(asset)]
     found = _minutes_to_next(asset)
     if found is not None and asset.at is not None:
@@ -184,7 +199,7 @@ def _closing(asset: Asset, now: int, zone: tzinfo) -> Closing:
             points = round(POINTS_OF_SOON * (1 - left / SOON_MIN), 1)
             zh, en = f"约 {left:.0f} 分钟后达到{COLOUR_ZH[level]}", f"{COLOUR_EN[level]} in about {left:.0f} min"
             reasons.append(Reason(zh, en, points))
-    reasons += [*_rain(asset), *_upstream(asset)]
+    reasons += [*_rain(asset), *_around(asset)]
     if asset.knowledge in ("offline", "stale", "never") and reasons:
         reasons.append(
             Reason("积水情况未知，按最不利考虑", "how deep it is is unknown: taken for the worst", POINTS_OF_BLIND)
@@ -193,7 +208,16 @@ def _closing(asset: Asset, now: int, zone: tzinfo) -> Closing:
     if priority is not None and reasons:
         points = max(POINTS_OF_PRIORITY * (4 - priority), 0.0)
         reasons.append(Reason(f"预案中的关闭次序 {priority}", f"number {priority} in the plan of closing", points))
-    return Closing(asset.station.station_id, _sum(reasons), tuple(reasons))
+    return Closing(
+        station_id=asset.station.station_id,
+        name_zh=asset.station.name_zh,
+        name_en=asset.station.name_en,
+        level=asset.level,
+        value_m=asset.value,
+        observed_at=None if asset.at is None else instant(asset.at),
+        points=_sum(reasons),
+        reasons=tuple(reasons),
+    )
 
 
 def _standing(asset: Asset) -> list[Reason]:
@@ -225,16 +249,20 @@ def _rain(asset: Asset) -> list[Reason]:
     ]
 
 
-def _upstream(asset: Asset) -> list[Reason]:
-    if not asset.upstream_level:
-        return []
-    return [
-        Reason(
-            f"上游为{COLOUR_ZH[asset.upstream_level]}",
-            f"upstream is at {COLOUR_EN[asset.upstream_level]}",
-            POINTS_OF_UPSTREAM * asset.upstream_level / 4,
+def _around(asset: Asset) -> list[Reason]:
+    found = []
+    if asset.upstream_level:
+        points = POINTS_OF_UPSTREAM * asset.upstream_level / 4
+        zh, en = f"上游为{COLOUR_ZH[asset.upstream_level]}", f"upstream is at {COLOUR_EN[asset.upstream_level]}"
+        found.append(Reason(zh, en, points))
+    if asset.near_level:
+        points = POINTS_OF_NEAR * asset.near_level / 4
+        zh, en = (
+            f"旁边的管网为{COLOUR_ZH[asset.near_level]}",
+            f"the pipes beside it are at {COLOUR_EN[asset.near_level]}",
         )
-    ]
+        found.append(Reason(zh, en, points))
+    return found
 
 
 def _sum(reasons: Sequence[Reason]) -> float:

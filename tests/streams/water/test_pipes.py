@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from schemas.water_registers import Edge, Node, WaterRegister
+from streams.water.defaults import node_thresholds, street_thresholds
 from streams.water.pipes import (
     PipeState,
     Recent,
@@ -16,9 +17,7 @@ from streams.water.pipes import (
     is_blocked,
     is_reversed,
     network_findings,
-    node_thresholds,
     runs_backward,
-    street_thresholds,
 )  # fmt: skip
 from tests.streams.water.river import ZONE, minute, station, table, told
 
@@ -95,6 +94,13 @@ def test_high_in_dry_weather_is_a_blockage() -> None:
     assert is_blocked(recent([*usual, *[0.9] * 50]), 12.0, 0.0) is None  # it rained
     assert is_blocked(recent([*usual, *[0.9] * 50]), None, 1.0) is None  # nobody knows whether it rained
     assert is_blocked(recent([*usual, *[0.9] * 50, 0.25]), 0.0, 0.0) is False
+
+
+def test_what_is_high_for_long_does_not_become_usual() -> None:
+    days = recent([*[0.2, 0.3] * 150, *[0.9] * 400])
+    assert is_blocked(days, 0.0, 0.0, blocked_over_m=0.3) is None  # it stays as it is
+    assert is_blocked(recent([*[0.9] * 400, 0.3]), 0.0, 0.0, blocked_over_m=0.3) is False
+    assert is_blocked(recent([*[0.9] * 400, 0.3]), 8.0, 0.0, blocked_over_m=0.3) is None  # rain ends none
 
 
 def test_what_is_found_in_the_network() -> None:
