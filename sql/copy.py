@@ -10,6 +10,10 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # of binary COPY: signature, flags, length of the extension
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+
 
 class Table(msgspec.Struct, frozen=True):
     """A table with a unique key of its first `key` columns; types are PostgreSQL's names, in the order of columns."""
@@ -52,11 +56,26 @@ class Streaming:
 
     def write(self, rows: Iterable[Sequence[Any]]) -> None:
         if self._copy is None:
-            self._copy = self._open.enter_context(self._cursor.copy(_copy_statement(self._table, self._table.name)))
+            self._copy = self._begin()
             self._copy.set_types(self._table.types)
         write = self._copy.write_row
         for row in rows:
             write(row)
+
+    def write_block(self, rows: bytes) -> None:
+        """Rows that have the bytes of binary COPY already. A stream takes blocks, or rows, not both."""
+        if self._copy is None:
+            self._copy = self._begin()
+            self._open.push(self._finish)
+            self._copy.write(HEADER)
+        self._copy.write(rows)
+
+    def _begin(self) -> psycopg.Copy:
+        return self._open.enter_context(self._cursor.copy(_copy_statement(self._table, self._table.name)))
+
+    def _finish(self, *error: Any) -> None:
+        if self._copy is not None and error[0] is None:
+            self._copy.write(TRAILER)
 
 
 def not_streaming(cursor: psycopg.Cursor[Any]) -> contextlib.AbstractContextManager[None]:

@@ -20,6 +20,7 @@ from sql.registers import read_water
 from streams.alerts import store as alerts
 from streams.alerts.episodes import Change
 from streams.water import asking_store, store
+from streams.water.block import Said, block_of
 from streams.water.columns import Columns, Requalified, doubted, micros_of, stated_of
 from streams.water.fold import fold
 from streams.water.links import evidence_links
@@ -28,9 +29,10 @@ from streams.water.quality import intrinsic
 from streams.water.questions import questions
 from streams.water.revisions import as_change
 from streams.water.rollups_store import mark_due
-from streams.water.rules import ALWAYS, instant, micros, period_at, rules_of
+from streams.water.roster import UNKNOWN, Key, Places, Roster, keys_of
+from streams.water.rules import instant, micros, period_at, rules_of
 from streams.water.series import SeriesTable
-from streams.water.store import Key, StoredRow
+from streams.water.store import StoredRow
 
 POINTS_AT_REST: Final = 96  # of a level that is quiet: late data may reach so far back after a restart
 POINTS_AT_MOST: Final = 4096
@@ -50,9 +52,8 @@ class Readings:
     def forget(self) -> None:
         self._table = SeriesTable(self._zone)
         self._register_version = -1
-        self._numbers: dict[Key, int] = {}
+        self._roster = Roster()
         self._number_of_slot: dict[int, int] = {}
-        self._newest: dict[int, int] = {}  # of series that are only stored
         self._stream = None
         self._drop_changes()
 
@@ -74,18 +75,17 @@ class Readings:
             self._table.add(rules_of(register))
             self._table.neighbours = evidence_links(register, self._table.slots, self._table.rules)
             self._register_version = register_version
-        if partitions:
-            self._load_series(cursor, store.load_series(cursor, partitions))
-        elif is_new_register:  # a series that was only stored may be judged from now on
-            judged = set(self._number_of_slot.values())
-            self._load_series(cursor, {key: n for key, n in self._numbers.items() if n not in judged})
+        numbers = store.load_series(cursor, partitions) if partitions else {}
+        if is_new_register:  # a series that was only stored may be judged from now on
+            numbers |= self._roster.unjudged()
+        if numbers:
+            self._load_series(cursor, numbers)
 
     def _load_series(self, cursor: psycopg.Cursor[Any], numbers: dict[Key, int]) -> None:
-        self._numbers.update(numbers)
         newest = store.load_newest(cursor, list(numbers.values()))
-        self._newest.update(newest)
         slots = {n: self._table.slots[k[:3]] for k, n in numbers.items() if not k[3] and k[:3] in self._table.slots}
         self._number_of_slot.update({slot: number for number, slot in slots.items()})
+        self._roster.put(numbers, slots, newest)
         kept = store.load_kept(cursor, list(slots))
         asked = []
         for number, slot in slots.items():
@@ -124,24 +124,22 @@ class Readings:
             return
         rows = joined(self._gathered)
         self._gathered, self._gathered_rows = [], 0
-        keys = _keys(rows)
-        known = [place for place, key in enumerate(keys) if key in self._numbers]
-        if len(known) < len(keys):
-            taken = set(known)
-            self._unknown.append(rows.at_places([place for place in range(len(keys)) if place not in taken]))
-            rows, keys = rows.at_places(known), [keys[place] for place in known]
-        if keys:
-            self._apply(rows, keys)
+        series = self._roster.places_of(rows)
+        known = series != UNKNOWN
+        if not known.all():
+            self._unknown.append(rows.at_places(np.flatnonzero(~known).tolist()))
+            rows, series = rows.at_places(np.flatnonzero(known).tolist()), series[known]
+        if len(series):
+            self._apply(rows, series)
 
-    def _apply(self, rows: WaterReadings, keys: Sequence[Key]) -> None:
-        numbers = [self._numbers[key] for key in keys]
-        slots = np.array([-1 if key[3] else self._table.slots.get(key[:3], -1) for key in keys], np.int64)
+    def _apply(self, rows: WaterReadings, series: Places) -> None:
+        numbers, slots = self._roster.number[series], self._roster.slot[series]
         at, received = micros_of(rows.observed_at), micros_of(rows.received_at)
-        value = np.array([np.nan if each is None else each for each in rows.value], np.float64)
+        value = np.array(rows.value, np.float64)  # None becomes nan
         stated, device = stated_of(rows.quality), doubted(rows.flags)
-        bound = np.full(len(keys), np.inf)
+        bound = np.full(len(series), np.inf)
         flag, tests = intrinsic(value, stated, device, at, received, -bound, bound)
-        late, repeat = np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.bool_)
+        late, repeat = self._roster.are_late(series, at), np.zeros(len(series), np.bool_)
         judged = np.flatnonzero(slots >= 0)
         if len(judged):
             folded = fold(
@@ -149,27 +147,19 @@ class Readings:
                 Columns(slots[judged], at[judged], received[judged], value[judged], stated[judged], device[judged]),
             )
             flag[judged], tests[judged] = folded.flag, folded.tests
-            late[judged], repeat[judged] = folded.late, folded.repeat
+            late[judged] |= folded.late
+            repeat[judged] = folded.repeat
             self._requalified += [(self._number_of_slot[each.slot], each) for each in folded.requalified]
             self._changes += [as_change(change) for change in folded.changes] + list(folded.outlooks)
             self._changed_slots |= folded.changed_slots
-        fresh: list[StoredRow] = []
-        newest = self._newest
-        for place, (number, moment) in enumerate(zip(numbers, at.tolist(), strict=True)):
-            if repeat[place]:
-                continue
-            row = (
-                number, rows.observed_at[place], rows.received_at[place], rows.value[place], int(stated[place]),
-                int(flag[place]), int(tests[place]), rows.flags[place], rows.raw_ref[place],
-            )  # fmt: skip
-            if late[place] or moment <= newest.get(number, ALWAYS):
-                self._late.append(row)
-                continue
-            newest[number] = moment
-            (self._late if self._stream is None else fresh).append(row)  # in the order of the log
-        if fresh and self._stream is not None:
-            self._stream.write(fresh)
-        self._touched.append((np.array(numbers, np.int64), at))
+        said = Said(numbers, at, received, value, stated, flag, tests, rows.flags, rows.raw_ref)
+        if self._stream is None:
+            late[:] = True
+        self._late += store.rows_of(said.at_places(np.flatnonzero(late & ~repeat)))
+        fresh = ~late & ~repeat
+        if fresh.any() and self._stream is not None:
+            self._stream.write_block(block_of(said if fresh.all() else said.at_places(np.flatnonzero(fresh))))
+        self._touched.append((numbers, at))
         clock = max(rows.received_at)
         self._clock = clock if self._clock is None else max(self._clock, clock)
 
@@ -193,16 +183,8 @@ class Readings:
         unknown, self._unknown = self._unknown, []
         first: dict[Key, datetime] = {}
         for rows in unknown:
-            for key, received_at in zip(_keys(rows), rows.received_at, strict=True):
+            for key, received_at in zip(keys_of(rows), rows.received_at, strict=True):
                 first.setdefault(key, received_at)
         self._load_series(cursor, store.register_series(cursor, first))
         for rows in unknown:
-            self._apply(rows, _keys(rows))
-
-
-def _keys(rows: WaterReadings) -> list[Key]:
-    """`other` is told apart by the source's own word for it."""
-    return [
-        (source, station, element, code or "" if element == "other" else "")
-        for source, station, element, code in zip(rows.source, rows.station, rows.element, rows.code, strict=True)
-    ]
+            self._apply(rows, self._roster.places_of(rows))

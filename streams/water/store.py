@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -12,17 +13,18 @@ import psycopg
 
 from schemas.topics import WATER_READINGS, partition_of, series_key
 from sql.copy import Table, insert_rows
+from streams.water.block import COLUMNS, Said
 from streams.water.columns import Requalified
 from streams.water.quality import CLOCK, DEVICE, GROSS_RANGE, SOURCE
+from streams.water.roster import Key
 from streams.water.rules import instant, micros
 from streams.water.series import Kept, Point, pack, unpack
 
-Key = tuple[str, str, str, str]  # source, station, element, code ('' where there is none)
 StoredRow = tuple[Any, ...]  # in the order of READING.columns
 
 READING = Table(
     "water_reading",
-    ("series_id", "at", "received_at", "value", "quality_source", "flag", "tests", "flags", "raw_ref"),
+    COLUMNS,
     ("int4", "timestamptz", "timestamptz", "float8", "int2", "int2", "int2", "text", "text"),
 )
 # What a reading shows by itself; without it a sample is one that the danger sees, whatever came after it.
@@ -114,6 +116,15 @@ def load_points(cursor: psycopg.Cursor[Any], asked: Iterable[tuple[int, datetime
     for number, at, value, received_at, flag in rows:
         found.setdefault(number, []).append(Point(micros(at), value, micros(received_at), flag))
     return found
+
+
+def rows_of(said: Said) -> list[StoredRow]:
+    return [
+        (number, instant(at), instant(received), None if isnan(value) else value, *judged)
+        for number, at, received, value, *judged in zip(
+            *(column.tolist() for column in said[:7]), said.flags, said.raw_ref, strict=True
+        )
+    ]
 
 
 def write_late(cursor: psycopg.Cursor[Any], late: Sequence[StoredRow]) -> None:
