@@ -14,7 +14,10 @@ from typing import Annotated, Literal
 import psycopg
 import typer
 from cryptography.fernet import Fernet
+from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from connectors.webhooks import endpoints
 from connectors.webhooks.endpoints import Draft, EndpointError
@@ -29,6 +32,8 @@ LEVELS = {colour: level for level, colour in COLOURS.items()}
 OUTCOME_WITHIN_S = 30.0
 ATTEMPT_WITHIN_S = 10.0  # a sender that runs is woken at once
 LOOK_S = 0.2
+WIDE = 130  # a terminal of so many columns is told the last attempt and the alert's id too
+STYLES = {"blue": "blue", "yellow": "yellow", "orange": "dark_orange", "red": "red"}
 
 endpoint = typer.Typer(help="Who is told about alerts: addresses, secrets, what was delivered.")
 Name = Annotated[str, typer.Argument(help="Its name, from `endpoint list`.")]
@@ -148,23 +153,38 @@ def log(
     with _as_owner() as (connection, _):
         rows = endpoints.logged(connection, name, heartbeats, limit)
         open_ = endpoints.incidents(connection, name)
-    table = Table("queued", "what", "level", "rev", "state", "tries", "delivered after", "last attempt", "alert")
-    for queued, kind, sentence, level, revision, state, tries, delivered, at, _, status, outcome, why, alert, _ in rows:
-        after = f"{(delivered - queued).total_seconds():.2f} s" if delivered else ""
-        last = "" if at is None else f"{_at(at)} {status or ''} {why or ('' if outcome else 'no answer known')}"
-        what = sentence or "active alerts"
-        table.add_row(
-            _at(queued),
-            f"{kind}: {what}",
-            COLOURS.get(level, ""),
-            str(revision),
-            state,
-            str(tries),
-            after,
-            last,
-            str(alert),
+    for (
+        queued,
+        kind,
+        sentence,
+        level,
+        revision,
+        state,
+        tries,
+        delivered,
+        at,
+        _,
+        status,
+        outcome,
+        why,
+        alert,
+        _,
+        act,
+    ) in rows:
+        last = (
+            "" if at is None else f"{_at(at)} {status or ''} {why or ('' if outcome else 'no answer known')}".rstrip()
         )
-    screen.print(table)
+        colour = COLOURS.get(level, "")
+        parts = [
+            f"{_at(queued)}  [{STYLES.get(colour, 'dim')}]{colour or kind:9}[/] r{revision}",
+            _fared(state, tries, None if delivered is None else (delivered - queued).total_seconds()),
+            f"acknowledged {act.astimezone():%H:%M:%S}" if act else "",
+            f"last attempt {escape(last)}" if last and (state != "delivered" or screen.width >= WIDE) else "",
+            f"alert {alert}" if screen.width >= WIDE else "",
+        ]
+        screen.print("  ".join(part for part in parts if part), soft_wrap=True)
+        said = f"{'' if kind == 'alert' else f'{kind}: '}{sentence or 'active alerts'}"
+        screen.print(Padding(Text(said), (0, 0, 0, 4)))
     for at, kind, detail in open_:
         screen.print(f"{_at(at)} {kind}: {detail}", markup=False)
 
@@ -232,6 +252,12 @@ def _key(settings: Settings) -> Fernet:
         return Fernet(settings.environ.get(SECRET_KEY, "").encode())
     except ValueError as error:
         raise StackError(f"{SECRET_KEY} is not in the environment: the secret could not be kept") from error
+
+
+def _fared(state: str, tries: int, after_s: float | None) -> str:
+    """What became of a delivery, in a word or two."""
+    after = "" if after_s is None else f" in {after_s:.2f} s"
+    return f"{state}{after}" + (f", {tries} tries" if tries > 1 else "")
 
 
 def _at(at: datetime | None) -> str:

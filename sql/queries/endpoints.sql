@@ -32,10 +32,11 @@ select e.name, e.state, e.form, e.url, e.fallback_url, e.failing_since, e.held_u
 from endpoint as e where e.state <> 'removed' order by e.name;
 
 -- name: log(endpoint_id, heartbeats, at_most)
--- The newest deliveries of an endpoint, each with its last attempt.
+-- The newest deliveries of an endpoint, each with its last attempt, and whether somebody has its alert in hand.
 select d.created_at, d.kind, d.notice ->> 'sentence_en', d.level, d.revision, d.state, d.attempts, d.delivered_at,
-    a.started_at, a.url, a.status, a.outcome, a.detail, d.alert_id, d.delivery_id
+    a.started_at, a.url, a.status, a.outcome, a.detail, d.alert_id, d.delivery_id, k.acknowledged_at
 from delivery as d
+left join alert_acknowledgement as k on k.alert_id = d.alert_id
 left join lateral (select * from delivery_attempt as t where t.delivery_id = d.delivery_id order by t.attempt desc limit 1)
     as a on true
 where d.endpoint_id = :endpoint_id and (:heartbeats::boolean or d.kind <> 'heartbeat')

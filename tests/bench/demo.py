@@ -132,7 +132,7 @@ def _emptied(settings: Settings) -> Settings:
         name = sql.Identifier(settings.database.name)
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
     fresh_topics(settings)
-    return up(settings)
+    return up(district.with_broker(settings))
 
 
 def _published_after(http: httpx.Client, url: str, tick: datetime) -> float:

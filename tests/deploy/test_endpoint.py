@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import standardwebhooks
 
+from streams.alerts import acts_store
 from tests.conftest import Database
 from tests.connectors.webhooks.receivers import Receiver
 from tests.connectors.webhooks.senders import Town, sending
 from tests.processes import ROOT, eventually, settings_file
+from tests.streams.test_acts import act
 
 pytestmark = pytest.mark.stack
 
@@ -68,6 +70,9 @@ def test_the_life_of_an_endpoint(town: Town, tmp_path: Path) -> None:
         log = said("log", "authority")
         assert "is above its threshold" in log
         assert str(alert.alert_id) in log
+        assert "delivered in" in log and "acknowledged" not in log
+        acts_store.acknowledge(town.owner, [act(5, about=alert.alert_id)])
+        assert "acknowledged 10:00:05" in said("log", "authority")
 
         new = said("rotate", "authority", "--overlap-h", "1").strip()
         said("test", "authority")
