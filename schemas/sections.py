@@ -150,6 +150,16 @@ class Parking(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     silent_min_s: Positive = 180.0
 
 
+class Water(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When a station is silent: guesses of reference water 2.3, to be tuned."""
+
+    silent_factor: Positive = 3.0  # of the station's own reporting step, and at least ..
+    silent_min_s: Positive = 600.0
+    silent_factor_in_rain: Positive = 2.0
+    silent_min_in_rain_s: Positive = 300.0
+    raining_mm_1h: Positive = 2.5  # at the gauge, or over the station's basin; less is light rain (WMO-No. 8)
+
+
 class Sweeps(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     catchup_hours: Positive = 24.0  # minutes missed longer ago are jumped, with an incident
     revise_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 60  # how long a late minute may still be revised
@@ -166,6 +176,9 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     raw_payload_days: Annotated[int, msgspec.Meta(ge=2)] = 30
     reports_days: Annotated[int, msgspec.Meta(ge=2)] = 14
     alert_events_days: Annotated[int, msgspec.Meta(ge=30)] = 1826
+    readings_days: Annotated[int, msgspec.Meta(ge=2)] = 90  # of water, as their stations said them
+    sums_days: Annotated[int, msgspec.Meta(ge=30)] = 1826  # of rain, and the rollups of readings
+    deliveries_days: Annotated[int, msgspec.Meta(ge=2)] = 90  # that wait for nothing more
 
 
 class Feed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

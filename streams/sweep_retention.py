@@ -9,6 +9,7 @@ from sql.connect import Connection
 from sql.named import named
 
 _SQL = named("sources")
+_WATER = named("water")
 SWEEP = "retention"
 EVERY = timedelta(days=1)
 CHUNKS = 2  # of one table in one go
@@ -27,6 +28,9 @@ def drop_old(connection: Connection, keep: Retention, wall: datetime) -> int:
         ("feed_snapshot", keep.snapshots_days),
         ("source_report", keep.reports_days),
         ("alert_event", keep.alert_events_days),
+        ("water_reading", keep.readings_days),
+        ("water_rollup", keep.sums_days),
+        ("rain_sum", keep.sums_days),
     ):
         older_than = wall - timedelta(days=days)
         with connection.transaction():
@@ -35,6 +39,9 @@ def drop_old(connection: Connection, keep: Retention, wall: datetime) -> int:
         (_SQL.delete_old_payloads, keep.raw_payload_days),
         (_SQL.delete_old_revisions, keep.observations_days),
         (_SQL.delete_old_runs, keep.minutes_days),
+        (_WATER.delete_old_words, keep.readings_days),
+        (_WATER.delete_old_tests, keep.readings_days),
+        (_WATER.delete_old_deliveries, keep.deliveries_days),
     ):
         with connection.transaction():
             gone += delete(connection, older_than=wall - timedelta(days=days), at_most=ROWS)

@@ -27,6 +27,9 @@ from streams.sweep_minutes import Minutes
 from streams.sweep_retention import drop_old
 from streams.sweep_rollups import roll
 from streams.sweep_sources import Sources, judge_next, judge_pipeline
+from streams.sweep_water import LAG as WATER_LAG
+from streams.sweep_water import Water
+from streams.sweep_water import judge_next as judge_water
 
 log = logging.getLogger("citysense.sweeps")
 
@@ -105,11 +108,12 @@ def sweep(
 ) -> None:
     """The loop of the owner. A missed minute goes before everything else; what can wait takes its turn in between."""
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    minutes, sources = Minutes(settings), Sources.of(settings)
+    minutes, sources, water = Minutes(settings), Sources.of(settings), Water(settings)
     looked_rarely = 0.0
     while not stop.is_set():
         worked = _minute(connection, minutes, wall)
         worked = judge_next(connection, sources) is not None or worked
+        worked = judge_water(connection, water) is not None or worked
         if not worked:
             worked = _revise(connection, minutes, wall)
         if monotonic() - looked_rarely >= RARELY_S:
@@ -122,6 +126,8 @@ def sweep(
             _count_alerts(connection)
             if minutes.newest is not None:
                 LAG.set((wall() - minutes.newest).total_seconds())
+            if water.newest is not None:
+                WATER_LAG.set((wall() - water.newest).total_seconds())
         if not worked:
             stop.wait(LOOK_S)
 

@@ -49,21 +49,30 @@ class Judged(msgspec.Struct, frozen=True):
     known: Known
     state: State
     since: int  # of the last good sample, or of the last word
+    is_held: bool = False  # silent, but we have not listened for so long: neither found nor cleared
+
+    @property
+    def station_id(self) -> str:
+        return self.known.rules.station_id
 
 
-def judge(known: Known, now: int, limits: SilenceLimits) -> Judged:
+def judge(known: Known, now: int, limits: SilenceLimits, watching: int = ALWAYS) -> Judged:
+    """What is known of a station. `watching`: since when the log speaks without a hole, for nobody heard those in it."""
     if known.heard_at == ALWAYS:
         return Judged(known, "never", now)
     factor, least_s = (
         (limits.factor_in_rain, limits.least_in_rain_s) if known.raining else (limits.factor, limits.least_s)
     )
-    if now - known.heard_at > max(factor * known.rules.cadence, least_s * SECOND):
+    longest = max(factor * known.rules.cadence, least_s * SECOND)
+    if now - max(known.heard_at, watching) > longest:
         return Judged(known, "offline", known.heard_at)
+    is_held = now - known.heard_at > longest
     if now - known.good_at > known.rules.fresh_for:
-        return Judged(known, "stale", known.good_at)
+        since = max(known.good_at, known.suspect_at) if known.good_at == ALWAYS else known.good_at
+        return Judged(known, "stale", now if since == ALWAYS else since, is_held)
     if known.suspect_at > known.good_at:
-        return Judged(known, "suspect", known.suspect_at)
-    return Judged(known, "ok", known.good_at)
+        return Judged(known, "suspect", known.suspect_at, is_held)
+    return Judged(known, "ok", known.good_at, is_held)
 
 
 class Outage(msgspec.Struct, frozen=True):
@@ -81,9 +90,9 @@ class Outage(msgspec.Struct, frozen=True):
 def outages(judged: Iterable[Judged]) -> tuple[list[Outage], list[Judged]]:
     """Silence by the widest group that explains it, and the stations that are silent by themselves."""
     everyone = [each for each in judged if each.state != "never"]
-    silent = [each for each in everyone if each.state == "offline"]
+    silent = {each.station_id: each for each in everyone if each.state == "offline"}
     if len(silent) >= max(LEAST, DISTRICT_SHARE * len(everyone)):
-        return [Outage("district", tuple(silent), len(everyone))], []
+        return [Outage("district", tuple(silent.values()), len(everyone))], []
     found: list[Outage] = []
     for word, group_of in _GROUPS:
         members: dict[str, list[Judged]] = {}
@@ -92,11 +101,12 @@ def outages(judged: Iterable[Judged]) -> tuple[list[Outage], list[Judged]]:
             if name is not None:
                 members.setdefault(name, []).append(each)
         for name, own in sorted(members.items()):
-            quiet = [each for each in own if each in silent]
+            quiet = [each for each in own if each.station_id in silent]
             if len(quiet) >= max(LEAST, SHARE * len(own)):
                 found.append(Outage(f"{word}/{name}", tuple(quiet), len(own)))
-                silent = [each for each in silent if each not in quiet]
-    return found, silent
+                for each in quiet:
+                    del silent[each.station_id]
+    return found, list(silent.values())
 
 
 _GROUPS: Final[tuple[tuple[str, Callable[[Known], str | None]], ...]] = (
@@ -108,17 +118,20 @@ _GROUPS: Final[tuple[tuple[str, Callable[[Known], str | None]], ...]] = (
 def findings(
     judged: Sequence[Judged], active: Iterable[Subject], now: int, zone: tzinfo
 ) -> tuple[list[Finding], list[Clearing]]:
-    """What the sweep hands to the episodes; `active` are the subjects of the alerts of silence that stand."""
+    """What the sweep hands to the episodes. `judged`: every station there is; `active`: what stands of silence."""
     together, alone = outages(judged)
     found = [_network_finding(each, now, zone) for each in together]
     found += [_station_finding(each, now, zone) for each in alone]
     subjects = {each.subject for each in found}
-    grouped = {each.known.rules.station_id: outage for outage in together for each in outage.silent}
-    by_id = {each.known.rules.station_id: each for each in judged}
+    grouped = {each.station_id: outage for outage in together for each in outage.silent}
+    by_id = {each.station_id: each for each in judged}
+    is_any_held = any(each.is_held for each in judged)
     cleared = [
         _clearing(subject, by_id, grouped, now, zone)
         for subject in active
-        if subject.kind in (OFFLINE, NETWORK) and subject not in subjects
+        if subject.kind in (OFFLINE, NETWORK)
+        and subject not in subjects
+        and not (subject.kind == NETWORK and is_any_held)
     ]
     return found, [each for each in cleared if each is not None]
 
@@ -141,14 +154,14 @@ def _station_finding(one: Judged, now: int, zone: tzinfo) -> Finding:
         level=max(2, min(known.level + 1, 4)) if known.level else 2,
         sentence_zh=f"{zh}。",
         sentence_en=f"{en}.",
-        detail={"danger": known.level, "last_value": known.value, "raining": known.raining},
+        detail={"danger": known.level, "last_value": known.value},
     )
 
 
 def _network_finding(outage: Outage, now: int, zone: tzinfo) -> Finding:
     since = clock(outage.since, instant(now), zone)
     count = len(outage.silent)
-    in_danger = sorted(each.known.rules.station_id for each in outage.silent if each.known.level)
+    in_danger = sorted(each.station_id for each in outage.silent if each.known.level)
     zh = f"{_group_zh(outage.group)}自 {since} 起 {outage.of} 个测站中有 {count} 个无数据"
     en = f"{outage.group}: {count} of {outage.of} stations have sent nothing since {since}"
     if in_danger:
@@ -161,7 +174,7 @@ def _network_finding(outage: Outage, now: int, zone: tzinfo) -> Finding:
         sentence_zh=f"{zh}。",
         sentence_en=f"{en}.",
         detail={
-            "stations": sorted(each.known.rules.station_id for each in outage.silent),
+            "stations": sorted(each.station_id for each in outage.silent),
             "of": outage.of,
             "in_danger": in_danger,
         },
@@ -187,7 +200,9 @@ def _clearing(
             detail={"part_of": group},
         )
     judged = by_id.get(subject.subject)
-    if judged is None or judged.state in ("offline", "never"):
+    if judged is None:
+        return _retired(subject)
+    if judged.is_held or judged.state in ("offline", "never"):
         return None
     station_zh, station_en = names(judged.known.rules)
     at = clock(judged.known.heard_at, instant(now), zone)
@@ -195,6 +210,15 @@ def _clearing(
         subject=subject,
         sentence_zh=f"{station_zh}已恢复，{at} 收到数据。",
         sentence_en=f"{station_en} reports again, data received at {at}.",
+    )
+
+
+def _retired(subject: Subject) -> Clearing:
+    return Clearing(
+        subject=subject,
+        sentence_zh=f"测站 {subject.subject} 已撤除，离线告警解除。",
+        sentence_en=f"Station {subject.subject} is no longer in the register; its silence is no alert any more.",
+        detail={"ended_by": "retired"},
     )
 
 

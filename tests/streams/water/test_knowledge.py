@@ -87,7 +87,23 @@ def test_who_reports_again_is_cleared_and_who_was_never_heard_is_not() -> None:
     subject = Subject("water", "station_offline", "dm")
     found, cleared = findings(judged(known()), [subject], NOW, ZONE)
     assert (found, [each.subject for each in cleared]) == ([], [subject])
-    assert findings(judged(), [subject], NOW, ZONE) == ([], [])
+    assert findings(judged(Known(rules=SeriesRules("dm", "level_m"))), [subject], NOW, ZONE) == ([], [])
+
+
+def test_a_station_that_is_no_longer_registered_owes_nothing() -> None:
+    _, (cleared,) = findings(judged(known("b")), [Subject("water", "station_offline", "dm")], NOW, ZONE)
+    assert cleared.detail == {"ended_by": "retired"}
+
+
+def test_what_was_said_while_nobody_listened_is_no_silence() -> None:
+    silent = [judge(known(name, 300), NOW, SilenceLimits(), NOW - 10 * MINUTE) for name in ("a", "b", "c")]
+    assert {(each.state, each.is_held) for each in silent} == {("stale", True)}
+    active = [Subject("water", "station_offline", "a"), Subject("water", "network_silent", "district")]
+    assert findings(silent, active, NOW, ZONE) == ([], [])
+    later = [judge(known(name, 300), NOW, SilenceLimits(), NOW - 16 * MINUTE) for name in ("a", "b", "c")]
+    found, cleared = findings(later, active, NOW, ZONE)
+    assert [each.subject for each in found] == active[1:]
+    assert [each.subject for each in cleared] == active[:1]
 
 
 def test_reminders() -> None:
