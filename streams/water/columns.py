@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -15,6 +16,9 @@ from streams.water.qartod import Bools, Flags, Floats, Ints
 from streams.water.quality import DEVICE_WORDS, OF_SOURCE
 from streams.water.revisions import AlertChange
 
+COARSE: Final = "coarse"  # a word in the flags of a reading: the same instant at a lower resolution
+COARSEST: Final = 0
+
 
 class Columns(msgspec.Struct):
     """Readings of known series, in the order of the log."""
@@ -25,6 +29,7 @@ class Columns(msgspec.Struct):
     value: Floats  # as the station said it; nan: it says that it has none
     stated: Flags  # what the source says of it, in QARTOD's numbers; unknown counts as good
     device: Bools  # the device doubts itself
+    rank: Ints | None = None  # of two words about one time the higher counts (ranks); None: the one received later
 
     def __len__(self) -> int:
         return len(self.slot)
@@ -64,6 +69,7 @@ class Reading(msgspec.Struct, frozen=True):
     value: float | None
     stated: int = 1
     device: bool = False
+    is_coarse: bool = False
 
 
 def columns_of(readings: Sequence[Reading]) -> Columns:
@@ -74,16 +80,24 @@ def columns_of(readings: Sequence[Reading]) -> Columns:
         value=np.array([np.nan if each.value is None else each.value for each in readings], np.float64),
         stated=np.array([each.stated for each in readings], np.uint8),
         device=np.array([each.device for each in readings], np.bool_),
+        rank=np.array([COARSEST if each.is_coarse else each.received for each in readings], np.int64),
     )
 
 
 def micros_of(instants: Sequence[datetime]) -> Ints:
     """Instants as whole microseconds, as fast as a list of them can be read."""
-    return np.rint(np.array([each.timestamp() for each in instants], np.float64) * 1e6).astype(np.int64)
+    seconds = np.fromiter(map(datetime.timestamp, instants), np.float64, len(instants))
+    return np.rint(seconds * 1e6).astype(np.int64)
 
 
 def stated_of(qualities: Sequence[SourceQuality]) -> Flags:
     return np.array([OF_SOURCE[each] for each in qualities], np.uint8)
+
+
+def ranks(received: Ints, flags: Sequence[str | None]) -> Ints:
+    """Of two words about one time the one received later counts, but never a coarse one (SL 651: 34 beside 33)."""
+    coarse = np.array([each is not None and COARSE in each.split(",") for each in flags], np.bool_)
+    return np.where(coarse, COARSEST, received)
 
 
 def doubted(flags: Sequence[str | None]) -> Bools:

@@ -15,7 +15,7 @@ from streams.water.forecast import WINDOW, Outlook, Situation, look
 from streams.water.qartod import GOOD, Bools
 from streams.water.quality import NOISES, RATE_OF_CHANGE, intrinsic
 from streams.water.quiet import append_quiet, flat_one, heavy_rain
-from streams.water.retell import insert, requalified, retract, tell
+from streams.water.retell import insert, is_void, requalified, retract, tell
 from streams.water.rules import period_at
 from streams.water.series import SeriesTable
 from streams.water.track import FLAG_MASK, Track, run
@@ -67,6 +67,8 @@ def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bool
             & (value <= table.quiet_high[slot])
             & ((np.abs(value - before_value) <= reach) | np.isnan(before_value))
         )
+    if table.voids:
+        is_quiet &= at > table.suspect_at[slot]  # before that a value may be void
     loud = np.logical_or.reduceat(~is_quiet, begins)
     counts = np.diff(begins, append=len(slot))
     taken = np.repeat(~loud, counts)
@@ -84,29 +86,34 @@ def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bool
 def _slow(table: SeriesTable, columns: Columns, folded: Folded, place: int, is_good: bool) -> None:
     slot, at = int(columns.slot[place]), int(columns.at[place])
     received, value = int(columns.received[place]), float(folded.judged[place])
+    rank = received if columns.rank is None else int(columns.rank[place])
     last_at = int(table.last_at[slot])
     folded.late[place] = at <= table.newest_at[slot]
     table.newest_at[slot] = max(int(table.newest_at[slot]), at)
     if not is_good:
-        if at <= last_at and at > table.ring.floor_at[slot]:
-            retract(table, folded, slot, at, received, int(folded.flag[place]))
+        if at > table.ring.floor_at[slot]:
+            retract(table, folded, slot, at, received, rank, int(folded.flag[place]))
+        return
+    if is_void(table, slot, at, rank):
         return
     if at > last_at:
-        _append(table, folded, place, slot, at, value, received)
+        _append(table, folded, place, slot, at, value, received, rank)
     elif at <= table.ring.floor_at[slot]:
         folded.too_late += 1
     else:
-        insert(table, folded, place, slot, at, value, received)
+        insert(table, folded, place, slot, at, value, received, rank)
     table.set_quiet(slot, period_at(table.rules[slot], int(table.last_at[slot])))
 
 
-def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, received: int) -> None:
+def _append(
+    table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, received: int, rank: int
+) -> None:
     """The next sample of a series that is not quiet."""
     ring, rules = table.ring, table.rules[slot]
     track = table.track_before_next(slot)
     table.room(slot, 1)
     end = int(ring.start[slot] + ring.length[slot])
-    ring.at[end], ring.value[end], ring.received[end] = at, value, received
+    ring.at[end], ring.value[end], ring.rank[end] = at, value, rank
     ring.length[slot] += 1
     told = run(track, rules, (at,), table.judged(slot, slice(end, end + 1)))
     ring.mark[end] = told.marks[0]
@@ -130,7 +137,7 @@ def _append(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, 
             flat_one(table, folded, place, slot, at, value, before)
     table.remember(slot, told.track)
     if told.ended or _has_news(track, told.track):
-        open_before = [each for each in table.told.get(slot, ()) if each.episode.ended_at is None]
+        open_before = [each for each in table.told.get(slot, ()) if each.episode.ended_at is None or each.is_withdrawn]
         tell(table, folded, slot, told.track, told.ended, received, end, open_before)
     elif not told.track.is_resting or not track.is_resting:
         folded.changed_slots.add(slot)
@@ -151,6 +158,9 @@ def _look_ahead(table: SeriesTable, folded: Folded, slot: int, newest: int, rece
     at = int(ring.at[newest])
     outlooks = table.outlooks.get(slot, {})
     if at < received - rules.fresh_for and not outlooks:
+        return
+    standing = any(each.forecast is not None for each in outlooks.values())
+    if not standing and float(ring.value[newest]) < table.floor_of(slot):
         return
     begin = int(ring.start[slot])
     first = begin + int(np.searchsorted(ring.at[begin : newest + 1], at - WINDOW))

@@ -39,7 +39,7 @@ def append_quiet(
     target = np.repeat(ring.start[group] + ring.length[group], counts) + within
     ats, values = at[rows], value[rows]
     ring.at[target], ring.value[target] = ats, values
-    ring.received[target] = columns.received[order[rows]]
+    ring.rank[target] = (columns.received if columns.rank is None else columns.rank)[order[rows]]
     ring.mark[target] = GOOD | RESTING
     ring.length[group] += counts
     last = begins + counts - 1
@@ -94,11 +94,20 @@ def flat(
 
 
 def flat_one(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, before: float) -> None:
-    one = np.array([slot])
-    flat(
-        table, folded, np.array([place]), one, np.array([at]), np.array([value]), np.array([before]),
-        np.array([0]), np.array([1]), one,
-    )  # fmt: skip
+    """As `flat`, of one sample."""
+    since = int(table.flat_since[slot])
+    if value != before:
+        table.flat_since[slot] = since = at
+        near = table.neighbours.get(slot)
+        anchor, noise = float(table.anchor[slot]), float(table.noise[slot])
+        if table.neighbours and (anchor != anchor or 0 < NOISES * noise < abs(value - anchor)):
+            table.anchor[slot] = value
+            if near is not None:
+                table.moved_at[near] = np.maximum(table.moved_at[near], at)
+    if at - since >= table.flat_line[slot] and table.moved_at[slot] > since and not table.is_counter[slot]:
+        folded.flag[place] = SUSPECT
+        folded.tests[place] |= FLAT_LINE
+        table.suspect_at[slot] = max(int(table.suspect_at[slot]), at)
 
 
 def heavy_rain(table: SeriesTable, slot: int, place: int, at: int) -> None:

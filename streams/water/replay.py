@@ -12,7 +12,7 @@ import numpy as np
 from schemas.water import StationReading
 from schemas.water_registers import WaterRegister
 from streams.alerts.episodes import Change
-from streams.water.columns import Columns, Folded, doubted, micros_of, stated_of
+from streams.water.columns import Columns, Folded, doubted, micros_of, ranks, stated_of
 from streams.water.crossings import Crossing, crossings_of
 from streams.water.danger import Episode
 from streams.water.fold import fold
@@ -127,13 +127,15 @@ def _mark(table: SeriesTable, columns: Columns, folded: Folded, failed: dict[int
 
 
 def columns_of_rows(table: SeriesTable, rows: Sequence[StationReading]) -> Columns:
+    flags, received = [",".join(row.flags) for row in rows], micros_of([row.received_at for row in rows])
     return Columns(
         slot=np.array([table.slots[row.source, row.station, row.element] for row in rows], np.int64),
         at=micros_of([row.observed_at for row in rows]),
-        received=micros_of([row.received_at for row in rows]),
+        received=received,
         value=np.array([np.nan if row.value is None else row.value for row in rows], np.float64),
         stated=stated_of([row.quality for row in rows]),
-        device=doubted([",".join(row.flags) for row in rows]),
+        device=doubted(flags),
+        rank=ranks(received, flags),
     )
 
 

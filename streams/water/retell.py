@@ -24,22 +24,24 @@ from streams.water.track import Told as Run
 EVIDENCE: Final = 6  # samples that a transition keeps
 
 
-def insert(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, received: int) -> None:
-    """A late sample, or another word about a time: of two the one received later counts, of equals the higher."""
+def insert(
+    table: SeriesTable, folded: Folded, place: int, slot: int, at: int, value: float, received: int, rank: int
+) -> None:
+    """A late sample, or another word about a time: of two the one of higher rank counts, of equals the higher value."""
     ring = table.ring
     where, is_there = ring.place(slot, at)
     if is_there:
-        old = (int(ring.received[where]), float(ring.value[where]))
+        old = (int(ring.rank[where]), float(ring.value[where]))
         if value == old[1]:
-            ring.received[where] = max(received, old[0])
+            ring.rank[where] = max(rank, old[0])
             folded.repeat[place] = True
             folded.flag[place], folded.tests[place] = verdict_of(int(ring.mark[where]))
             return
-        if (received, value) < old:
+        if (rank, value) < old:
             return
-        ring.value[where], ring.received[where] = value, received
+        ring.value[where], ring.rank[where] = value, rank
     else:
-        where = ring.insert(slot, where, at, value, received)
+        where = ring.insert(slot, where, at, value, rank)
     table.good_at[slot] = max(int(table.good_at[slot]), at)
     within = where - int(ring.start[slot])
     _tell_again(table, folded, slot, within, received)
@@ -48,15 +50,30 @@ def insert(table: SeriesTable, folded: Folded, place: int, slot: int, at: int, v
     folded.tests[place] |= tests
 
 
-def retract(table: SeriesTable, folded: Folded, slot: int, at: int, received: int, flag: int) -> None:
-    """The source says later that a value was none: it no longer counts."""
+def retract(table: SeriesTable, folded: Folded, slot: int, at: int, received: int, rank: int, flag: int) -> None:
+    """The source says later that a value was none: it no longer counts.
+
+    It is remembered, for the value that was received before it may come after it.
+    """
+    if flag == MISSING:
+        return
+    voids = table.voids.setdefault(slot, {})
+    voids[at] = max(rank, voids.get(at, ALWAYS))
+    if len(voids) > table.ring.most:
+        table.voids[slot] = {each: voids[each] for each in sorted(voids)[len(voids) // 2 :]}
     ring = table.ring
     where, is_there = ring.place(slot, at)
-    if not is_there or received <= int(ring.received[where]) or flag == MISSING:
+    if not is_there or rank <= int(ring.rank[where]):
         return
     within = where - int(ring.start[slot])
     ring.remove(slot, where)
     _tell_again(table, folded, slot, within, received)
+
+
+def is_void(table: SeriesTable, slot: int, at: int, rank: int) -> bool:
+    """A word of higher rank said already that there is no value."""
+    voids = table.voids.get(slot)
+    return voids is not None and rank < voids.get(at, ALWAYS)
 
 
 def _tell_again(table: SeriesTable, folded: Folded, slot: int, within: int, received: int) -> None:

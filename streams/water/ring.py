@@ -20,20 +20,20 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 
 class Ring:
-    """Points of many series: (at, value, received) and a mark. 25 bytes a point.
+    """Points of many series: (at, value, rank) and a mark. 25 bytes a point.
 
     `keeps`: what is dropped is put aside, for who asks for all of it in the end; it can no longer change.
     """
 
     __slots__ = ("_free", "_used", "aside", "at", "capacity", "floor_at", "horizon", "length", "mark", "most",
-                 "received", "start", "value")  # fmt: skip
+                 "rank", "start", "value")  # fmt: skip
 
     def __init__(self, hours: float = 24.0, most: int = 1536, *, keeps: bool = False) -> None:
         self.aside: dict[int, list[tuple[Ints, Floats, Flags]]] | None = {} if keeps else None
         self.horizon = round(hours * HOUR)
         self.most = most
         self.at: Ints = np.zeros(1024, np.int64)
-        self.received: Ints = np.zeros(1024, np.int64)
+        self.rank: Ints = np.zeros(1024, np.int64)
         self.value: Floats = np.zeros(1024)
         self.mark: Flags = np.zeros(1024, np.uint8)
         self.start: Slots = np.zeros(0, np.int64)
@@ -61,7 +61,7 @@ class Ring:
             return
         begin = self._block(size)
         old, length = int(self.start[slot]), int(self.length[slot])
-        for column in (self.at, self.received, self.value, self.mark):
+        for column in (self.at, self.rank, self.value, self.mark):
             column[begin : begin + length] = column[old : old + length]
         if self.capacity[slot]:
             self._free.setdefault(int(self.capacity[slot]), []).append(old)
@@ -75,7 +75,7 @@ class Ring:
         self._used += size
         if self._used > len(self.at):
             room = max(self._used, len(self.at) * 3 // 2)
-            self.at, self.received = _longer(self.at, room), _longer(self.received, room)
+            self.at, self.rank = _longer(self.at, room), _longer(self.rank, room)
             self.value, self.mark = _longer(self.value, room), _longer(self.mark, room)
         return begin
 
@@ -102,7 +102,7 @@ class Ring:
             self.aside.setdefault(slot, []).append(
                 (self.at[gone].copy(), self.value[gone].copy(), self.mark[gone].copy())
             )
-        for column in (self.at, self.received, self.value, self.mark):
+        for column in (self.at, self.rank, self.value, self.mark):
             column[span.start : span.stop - points] = column[span.start + points : span.stop].copy()
         self.length[slot] -= points
 
@@ -120,21 +120,21 @@ class Ring:
         place = span.start + int(np.searchsorted(self.at[span], at))
         return place, place < span.stop and int(self.at[place]) == at
 
-    def insert(self, slot: int, place: int, at: int, value: float, received: int) -> int:
+    def insert(self, slot: int, place: int, at: int, value: float, rank: int) -> int:
         """Put a point in; the place that it has now. Its mark is set by who judges it."""
         within = place - int(self.start[slot])
         self.make_room(slot, 1)
         span = self.span(slot)
         place = span.start + within
-        for column in (self.at, self.received, self.value, self.mark):
+        for column in (self.at, self.rank, self.value, self.mark):
             column[place + 1 : span.stop + 1] = column[place : span.stop].copy()
-        self.at[place], self.value[place], self.received[place], self.mark[place] = at, value, received, 0
+        self.at[place], self.value[place], self.rank[place], self.mark[place] = at, value, rank, 0
         self.length[slot] += 1
         return place
 
     def remove(self, slot: int, place: int) -> None:
         span = self.span(slot)
-        for column in (self.at, self.received, self.value, self.mark):
+        for column in (self.at, self.rank, self.value, self.mark):
             column[place : span.stop - 1] = column[place + 1 : span.stop].copy()
         self.length[slot] -= 1
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
+from math import isnan, nextafter
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from streams.water.columns import COARSEST
 from streams.water.forecast import FLOOR, Outlook
 from streams.water.qartod import Bools, Flags, Floats, Ints
 from streams.water.rain import AMOUNTS, COUNTS, LONGEST, Record, record_of, severity
@@ -47,6 +49,7 @@ class Point(NamedTuple):
     value: float
     received: int
     flag: int
+    is_coarse: bool = False
 
 
 class SeriesTable:
@@ -56,7 +59,7 @@ class SeriesTable:
         "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at", "high",
         "is_counter", "last_at", "last_value", "low", "lowest_on", "moved_at", "neighbours", "newest_at", "noise",
         "offset", "outlooks", "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots",
-        "suspect_at", "told", "tracks", "zone",
+        "suspect_at", "told", "tracks", "voids", "zone",
     )  # fmt: skip
 
     def __init__(self, zone: tzinfo, ring: Ring | None = None) -> None:
@@ -68,6 +71,7 @@ class SeriesTable:
         self.bases: dict[int, Track] = {}  # before the ring's first point, where that was not at rest
         self.told: dict[int, list[Told]] = {}  # alerts that touch the ring
         self.outlooks: dict[int, dict[str, Outlook]] = {}
+        self.voids: dict[int, dict[int, int]] = {}  # of times that have no value: when that was received
         self.neighbours: dict[int, npt.NDArray[np.int64]] = {}
         whole, real, truth = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
         self.last_at: Ints = whole  # of the newest point, and its value
@@ -147,10 +151,16 @@ class SeriesTable:
             self.quiet_low[slot], self.quiet_high[slot] = INF, -INF  # until the forecast comes true or expires
             return
         self.quiet_low[slot] = period.low
-        self.set_floor(slot)
+        self.quiet_high[slot] = min(self.floor_of(slot), period.high)
 
-    def set_floor(self, slots: int | Slots) -> None:
+    def floor_of(self, slot: int) -> float:
         """Up to where a level is quiet: below its lowest threshold, and below where a forecast may begin."""
+        on, base = float(self.lowest_on[slot]), float(self.base_low[slot])
+        below = nextafter(on, -INF)
+        return below if isnan(base) else min(base + FLOOR * (on - base), below)
+
+    def set_floor(self, slots: Slots) -> None:
+        """The same for many."""
         on, base = self.lowest_on[slots], self.base_low[slots]
         with np.errstate(invalid="ignore"):
             floor = np.fmin(base + FLOOR * (on - base), np.nextafter(on, -INF))
@@ -211,6 +221,8 @@ class SeriesTable:
             self.told[slot] = told
         else:
             self.told.pop(slot, None)
+        if slot in self.voids:
+            self.voids[slot] = {at: received for at, received in self.voids[slot].items() if at > floor_at}
         if self.ring.length[slot]:
             self.base_low[slot] = float(np.min(self.ring.value[self.ring.span(slot)]))
 
@@ -229,8 +241,14 @@ class SeriesTable:
             return None
         return Kept(int(self.ring.floor_at[slot]), base, tuple(told or ()), outlooks)
 
-    def restore(self, slot: int, points: Sequence[Point], kept: Kept | None) -> None:
+    def restore(
+        self, slot: int, points: Sequence[Point], kept: Kept | None, voids: Mapping[int, int] | None = None
+    ) -> None:
         """A series as it was: its points newer than the floor (of one at rest: as many as are at hand), in order."""
+        self.voids.pop(slot, None)
+        if voids:
+            self.voids[slot] = dict(voids)
+            self.suspect_at[slot] = max(int(self.suspect_at[slot]), *voids)
         self.tracks.pop(slot, None)
         self.bases.pop(slot, None)
         self.told.pop(slot, None)
@@ -253,7 +271,7 @@ class SeriesTable:
         span = self.ring.span(slot)
         self.ring.at[span] = [point.at for point in points]
         self.ring.value[span] = [point.value for point in points]
-        self.ring.received[span] = [point.received for point in points]
+        self.ring.rank[span] = [COARSEST if point.is_coarse else point.received for point in points]
         if kept is None:
             self.ring.mark[span] = [p.flag & FLAG_MASK | (RESTING if p.flag == 1 else 0) for p in points]
             held = points[-1].flag == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from streams.water.columns import Reading, columns_of
+from streams.water.fold import fold
+from streams.water.qartod import FAIL
 from tests.streams.water.river import feed, minute, register, station, table, thresholds, told, words
 
 
@@ -147,3 +150,13 @@ def test_a_late_sample_may_move_the_beginning_but_never_the_alert() -> None:
     assert moved.alert.alert_id == raised.alert.alert_id
     assert (moved.what, moved.alert.revision) == ("updated", 2)
     assert moved.episode.started_at == minute(5)
+
+
+def test_a_value_that_is_taken_back_and_said_anew_is_the_next_revision_of_its_alert() -> None:
+    state = table()
+    told(state, [(0, 0.9), (5, 1.1), (10, 1.2)])
+    taken_back = fold(state, columns_of([Reading(0, minute(10), minute(11), 1.2, FAIL)]))
+    anew = fold(state, columns_of([Reading(0, minute(10), minute(12), 1.3)]))
+    changes = [*taken_back.changes, *anew.changes]
+    assert [(change.what, change.alert.revision) for change in changes] == [("withdrawn", 2), ("raised", 3)]
+    assert len({change.alert.alert_id for change in changes}) == 1

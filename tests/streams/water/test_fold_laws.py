@@ -148,7 +148,7 @@ def test_a_restart_forgets_nothing(random_: random.Random) -> None:
         Point(at, value, received, mark & 7)
         for at, value, received, mark in zip(
             whole.ring.at[span].tolist(), whole.ring.value[span].tolist(),
-            whole.ring.received[span].tolist(), whole.ring.mark[span].tolist(), strict=True,
+            whole.ring.rank[span].tolist(), whole.ring.mark[span].tolist(), strict=True,
         )
     ]  # fmt: skip
     kept = whole.kept(0)

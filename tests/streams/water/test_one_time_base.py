@@ -6,13 +6,16 @@ Delft-FEWS' "only missing values: all clear".
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import msgspec
+import pytest
 
 from streams.water.columns import Reading, columns_of
 from streams.water.fold import fold
 from streams.water.qartod import MISSING
 from streams.water.rules import HOUR, MINUTE
-from tests.streams.water.river import feed, minute, register, table, thresholds, told, words
+from tests.streams.water.river import feed, history, minute, register, table, thresholds, told, words
 
 FOR_30_MIN = register(thresholds(confirm=1000, confirm_max_s=1800, hold_min=30))
 
@@ -116,3 +119,29 @@ def test_a_second_word_about_a_time_counts_and_the_first_is_gone() -> None:
 
 def test_time_is_whole_microseconds() -> None:
     assert HOUR == 60 * MINUTE == 3_600_000_000
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_coarse_word_about_a_time_never_counts_beside_a_fine_one(order: tuple[int, ...]) -> None:
+    """SL 651: the hourly report says in centimetres what the added report (33) said in millimetres."""
+    fine, coarse, next_one = 0.996, 1.0, 0.997
+    words_ = [
+        Reading(0, minute(5), minute(5), fine),
+        Reading(0, minute(5), minute(9), coarse, is_coarse=True),
+        Reading(0, minute(10), minute(10), next_one),
+    ]
+    state = table(register(thresholds(confirm=0)))
+    feed(state, [(0, 0.5)])
+    for place in order:
+        fold(state, columns_of([words_[place]]))
+    ats, values, _ = state.ring.history(0)
+    assert dict(zip(ats.tolist(), values.tolist(), strict=True)) == {
+        minute(0): 0.5, minute(5): fine, minute(10): next_one
+    }  # fmt: skip
+    assert history(state) == []
+
+
+def test_a_coarse_word_alone_counts() -> None:
+    state = table(register(thresholds(confirm=0)))
+    folded = fold(state, columns_of([Reading(0, minute(5), minute(9), 1.0, is_coarse=True)]))
+    assert [change.what for change in folded.changes] == ["raised"]
