@@ -26,7 +26,7 @@ from demo.water import registers as water_registers
 from demo.water import sources as water_sources
 from demo.water import stations as water_stations
 from demo.water.authority import PATH, Authority
-from demo.water.storm import FACTOR, Storm
+from demo.water.storm import FACTOR, FASTEST, Storm
 from schemas.settings import Settings
 from sql.connect import read_settings
 
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
     storm = None if given.storm is None else Storm(began=given.since or datetime.now(UTC), factor=given.storm)
     has_water = given.water or storm is not None
     if given.command == "prepare":
-        prepare(given.folder, read_settings(), has_water=has_water, storm=storm)
+        prepare(given.folder, read_settings(), has_water=has_water)
         return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -56,12 +56,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def prepare(folder: Path, settings: Settings, *, has_water: bool = False, storm: Storm | None = None) -> None:
+def prepare(folder: Path, settings: Settings, *, has_water: bool = False) -> None:
     """Writes sources.toml, registers/ and secrets.env, which keeps the secrets that it has."""
     (folder / "registers").mkdir(parents=True, exist_ok=True)
     files, text = registers.files(), sources.toml(settings.ports.demo)
     if has_water:
-        files |= water_registers.files(1.0 if storm is None else storm.factor)
+        files |= water_registers.files()
         text += "\n" + water_sources.toml(settings.ports.demo)
     for name, data in files.items():
         (folder / "registers" / name).write_bytes(data)
@@ -109,8 +109,8 @@ def _server(app: Any, port: int) -> uvicorn.Server:
 
 def _factor(text: str) -> float:
     factor = float(text)
-    if not 1 <= factor <= 1_000:
-        raise argparse.ArgumentTypeError("a storm passes 1 to 1000 times as fast")
+    if not 1 <= factor <= FASTEST:
+        raise argparse.ArgumentTypeError(f"a storm passes 1 to {FASTEST:g} times as fast")
     return factor
 
 

@@ -23,6 +23,7 @@ STEPS = HOURS * 60 // STEP_MIN
 PEAK_SHARE = 0.4  # of the storm lies before its peak hour
 BEFORE_PEAK_MIN = 6 * 60  # a demo begins so long before the peak hour
 FACTOR = 24.0
+FASTEST = 240.0  # four of its hours in a minute, and stations speak once a minute
 _PEAK_SHAPE = (0.75, 0.80, 0.88, 0.97, 1.08, 1.22, 1.38, 1.24, 1.08, 0.97, 0.85, 0.78)  # of the hour, sums to 12
 
 

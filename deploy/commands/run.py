@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from demo.water.sources import AUTHORITY
-from demo.water.storm import FACTOR, LABEL_EN, LABEL_ZH
+from demo.water.storm import FACTOR, FASTEST, LABEL_EN, LABEL_ZH
 from deploy.commands.shared import hand_over, notes, screen, settings_now, steps
 from deploy.local import district, platform
 from deploy.local.district import Weather
@@ -36,7 +36,7 @@ def demo(
     factor: Annotated[
         float | None,
         typer.Argument(
-            metavar="FACTOR", min=1, max=1000, help="With --storm: so many times as fast as it would it passes."
+            metavar="FACTOR", min=1, max=FASTEST, help="With --storm: so many times as fast as it would it passes."
         ),
     ] = None,
     storm: Annotated[

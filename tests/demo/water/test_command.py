@@ -16,11 +16,9 @@ from demo.__main__ import main, prepare
 from demo.sources import secret_variable
 from demo.water import sources
 from demo.water.network import HJ212, SL651
-from demo.water.storm import Storm
 from schemas.settings import parse
 from sql.registers import read_water_files
 from tests.demo.water.loops import in_a_loop
-from tests.demo.water.test_storm import BEGAN
 
 
 def free_ports(count: int) -> int:
@@ -41,7 +39,7 @@ def test_water_is_prepared_only_when_it_is_asked_for(tmp_path: Path) -> None:
     assert not (tmp_path / "dry/registers/stations.csv").exists()
     assert "water" not in (tmp_path / "dry/sources.toml").read_text()
     for _ in range(2):
-        prepare(tmp_path / "wet", parse(""), has_water=True, storm=Storm(began=BEGAN))
+        prepare(tmp_path / "wet", parse(""), has_water=True)
         settings = parse((tmp_path / "wet/sources.toml").read_text())
         assert {"demo-sl651", "demo-hj212", "demo-lora", "demo-hdb"} <= {source.name for source in settings.sources}
     files = {path.name: path.read_bytes() for path in (tmp_path / "wet/registers").iterdir()}
