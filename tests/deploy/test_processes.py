@@ -80,9 +80,9 @@ def test_instances_share_no_port() -> None:
         seen |= mine
 
 
-def test_three_brokers_where_they_are_killed() -> None:
+def test_three_brokers_and_one_for_mqtt_where_they_are_killed() -> None:
     chaos = parse("", {"CITYSENSE_INSTANCE": "chaos"})
-    assert [name for name in stack_names(chaos) if name != "postgres"] == ["kafka", "kafka-2", "kafka-3"]
+    assert stack_names(chaos) == ("kafka", "kafka-2", "kafka-3", "postgres", "mosquitto")
     assert (chaos.replication, chaos.min_insync_replicas) == (3, 2)
     assert len(chaos.bootstrap.split(",")) == 3
 
