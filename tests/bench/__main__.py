@@ -17,7 +17,7 @@ from rich.console import Console
 
 from deploy.local.stack import settings_of, up
 from schemas.settings import Settings
-from tests.bench import catchup, cpu, demo, feed, full_path, visible, water_catchup
+from tests.bench import catchup, cpu, demo, feed, full_path, visible, water_catchup, water_full
 from tests.bench.figures import Measured, document
 from tests.bench.ground import Bench
 from tests.bench.peers import compare
@@ -38,6 +38,7 @@ PARTS = {
     "visible": Part(visible.run, visible.STEPS, "from a message to a row that others see"),
     "feed": Part(feed.run, feed.STEPS, "the published minute, beside nginx"),
     "catchup": Part(catchup.run, catchup.STEPS, "an hour's outage"),
+    "water_full": Part(water_full.run, water_full.STEPS, "readings judged and stored, beside raw binary COPY"),
     "water_catchup": Part(water_catchup.run, water_catchup.STEPS, "an hour's outage of water"),
     "demo": Part(demo.run, demo.STEPS, "the tick and the memory of the whole demo"),
 }

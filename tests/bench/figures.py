@@ -19,6 +19,12 @@ KEYS = (
     "water_catchup_hour_s",
     "worker_rss_mb",
     "demo_rss_mb",
+    "water_full_path_vs_copy",
+    "frame_to_webhook_ms_p99",
+    "storm_x100_cpu_share",
+    "sl651_frames_per_s",
+    "sl651_2000_rss_mb",
+    "water_catchup_hour_s",
 )
 
 

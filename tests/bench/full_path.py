@@ -11,9 +11,11 @@ import psycopg
 from deploy.local import database as server
 from schemas.settings import Settings
 from sql.connect import connect
+from sql.copy import HEADER, TRAILER, Table
 from streams.parking.store import OBSERVATION
 from tests.bench.figures import Figure, Measured, Target, median
 from tests.bench.ground import (
+    TOPIC,
     Bench,
     backends,
     calm,
@@ -37,12 +39,6 @@ STEPS = 1 + len(SIZES) * (1 + 2 * ROUNDS)
 WORKER_MB = 300.0
 HALF = Target(0.5, "ratio", "at least")
 _LOOK_S = 0.01
-_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
-_HEADER = _SIGNATURE + bytes(8)
-_TRAILER = b"\xff\xff"
-_COLUMNS = ", ".join(OBSERVATION.columns)
-_OUT = f"copy (select {_COLUMNS} from parking_observation) to stdout (format binary)".encode()  # noqa: S608 our columns
-_IN = f"copy parking_observation ({_COLUMNS}) from stdin (format binary)".encode()
 
 
 class Drained(msgspec.Struct, frozen=True):
@@ -129,7 +125,14 @@ def _rounds(bench: Bench, series: int, minutes: int) -> tuple[list[Drained], lis
     return worker, copy
 
 
-def drain(bench: Bench, settings: Settings, sizes: list[list[int]], name: str) -> Drained:
+def drain(
+    bench: Bench,
+    settings: Settings,
+    sizes: list[list[int]],
+    name: str,
+    topic: str = TOPIC,
+    table: str = OBSERVATION.name,
+) -> Drained:
     """A worker process until the fences are at the ends of the log."""
     sums = [[0, *accumulate(of_record)] for of_record in sizes]
     total = sum(of_partition[-1] for of_partition in sums)
@@ -143,9 +146,9 @@ def drain(bench: Bench, settings: Settings, sizes: list[list[int]], name: str) -
         def applied() -> int:
             if worker.poll() is not None:
                 raise RuntimeError(f"the worker ended: {log.read_text()[-2000:]}")
-            return sum(sums[partition][offset] for partition, offset in fences(looking).items())
+            return sum(sums[partition][offset] for partition, offset in fences(looking, topic).items())
 
-        until(lambda: applied() > 0, "the worker commits its first rows", 60, _LOOK_S)
+        until(lambda: applied() > 0, "the worker commits its first rows", 120, _LOOK_S)
         first, began = applied(), time.perf_counter()
         served = backends(looking, settings.database.name, "streams")
         client, backend = cpu_s([worker.pid]), cpu_s(served)
@@ -153,22 +156,22 @@ def drain(bench: Bench, settings: Settings, sizes: list[list[int]], name: str) -
         seconds = time.perf_counter() - began
         rows = total - first
         client, backend = cpu_s([worker.pid]) - client, cpu_s(served) - backend
-        stored = count(looking, "select count(*) from parking_observation")
+        stored = count(looking, f"select count(*) from {table}")  # noqa: S608 our tables
         if stored != total:
             raise RuntimeError(f"{stored:,} of {total:,} rows are stored")
         return Drained(rows / seconds, client / rows * 1e6, backend / rows * 1e6, peak_mb(worker.pid))
 
 
-def encoded(settings: Settings) -> list[bytes]:
+def encoded(settings: Settings, table: Table = OBSERVATION) -> list[bytes]:
     """The rows of the table in the order in which they were stored, as COPY takes them, 10,000 a chunk."""
     chunks: list[bytes] = []
     rows: list[bytes] = []
-    with connect(settings.dsn("owner")) as connection, connection.cursor() as cursor, cursor.copy(_OUT) as out:
+    query = f"copy (select {', '.join(table.columns)} from {table.name}) to stdout (format binary)".encode()  # noqa: S608
+    with connect(settings.dsn("owner")) as connection, connection.cursor() as cursor, cursor.copy(query) as out:
         for data in out:
             row = bytes(data)
-            if row.startswith(_SIGNATURE):
-                row = row[len(_HEADER) :]
-            if row and row != _TRAILER:
+            row = row.removeprefix(HEADER)
+            if row and row != TRAILER:
                 rows.append(row)
             if len(rows) == CHUNK_ROWS:
                 chunks.append(_chunk(rows))
@@ -179,16 +182,17 @@ def encoded(settings: Settings) -> list[bytes]:
 
 
 def _chunk(rows: list[bytes]) -> bytes:
-    return b"".join((_HEADER, *rows, _TRAILER))
+    return b"".join((HEADER, *rows, TRAILER))
 
 
-def copy_chunks(settings: Settings, chunks: list[bytes], total: int) -> Drained:
+def copy_chunks(settings: Settings, chunks: list[bytes], total: int, table: Table = OBSERVATION) -> Drained:
     """One transaction a chunk, as fast as the server takes it."""
+    query = f"copy {table.name} ({', '.join(table.columns)}) from stdin (format binary)".encode()
     with connect(settings.dsn("streams")) as connection, connection.cursor() as cursor:
         served = [connection.info.backend_pid]
 
         def put(chunk: bytes) -> None:
-            with connection.transaction(), cursor.copy(_IN) as copy:
+            with connection.transaction(), cursor.copy(query) as copy:
                 copy.write(chunk)
 
         put(chunks[0])  # the first chunk makes the table's first chunk and warms the connection, as for the worker
@@ -198,7 +202,7 @@ def copy_chunks(settings: Settings, chunks: list[bytes], total: int) -> Drained:
             put(chunk)
         seconds, client = time.perf_counter() - began, time.process_time() - client
         backend = cpu_s(served) - backend
-        stored = count(connection, "select count(*) from parking_observation")
+        stored = count(connection, f"select count(*) from {table.name}")  # noqa: S608 our tables
         if stored != total:
             raise RuntimeError(f"{stored:,} of {total:,} rows are stored")
         rows = total - CHUNK_ROWS

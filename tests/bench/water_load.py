@@ -1,7 +1,8 @@
 """Which readings of water does the bench send, and what is known of their stations? The same at every run. Pure.
 
-Levels of rivers with four thresholds each. Most are calm; one series in a hundred is in flood, and of the readings a
-few are late, jump, are outside of the range, are doubted by their source, or say that there is no value.
+Levels of rivers with four thresholds each. Most are calm; one series in two hundred is in flood, and of the readings a
+few are late, jump, are outside of the range, are doubted by their source, or say that there is no value. So about one
+reading in fifty is not quiet.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ START = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 SCHEMA = SCHEMA_OF[StationReading]
 VALID_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 STATIONS_PER_SOURCE = 500
-FLOODED = 100  # one series in so many rises over its thresholds
-LATE, JUMPS, OUTSIDE, DOUBTED, VALUELESS = 100, 200, 500, 500, 500  # one reading in so many
+FLOODED = 200  # one series in so many rises over its thresholds
+LATE, JUMPS, OUTSIDE, DOUBTED, VALUELESS = 200, 500, 1000, 1000, 1000  # one reading in so many
 RISE_M = 0.06  # of a flood, each minute
 ABOVE_DRY_M = (1.0, 1.2, 1.4, 1.6)  # where the levels begin
 
