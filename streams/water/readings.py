@@ -31,8 +31,9 @@ from streams.water.revisions import as_change
 from streams.water.rollups_store import mark_due
 from streams.water.roster import UNKNOWN, Key, Places, Roster, keys_of
 from streams.water.rules import instant, micros, period_at, rules_of
-from streams.water.series import SeriesTable
+from streams.water.series import Point, SeriesTable
 from streams.water.store import StoredRow
+from streams.water.words import last_words
 
 POINTS_AT_REST: Final = 96  # of a level that is quiet: late data may reach so far back after a restart
 POINTS_AT_MOST: Final = 4096
@@ -96,13 +97,17 @@ class Readings:
             elif number in newest:
                 asked.append((number, EARLIEST, POINTS_AT_REST))
         points = store.load_points(cursor, asked)
+        words = store.load_words(
+            cursor, [(n, _since(since, points.get(n), n in kept), n in kept) for n, since, _ in asked]
+        )
         for number, slot in slots.items():
             rules = self._table.rules[slot]
             judged = []
-            for point in points.get(number, ()):
+            counting, voids = last_words(points.get(number, ()), words.get(number, ()))
+            for point in counting:
                 period = period_at(rules, point.at)
                 judged.append(point._replace(value=point.value * period.scale + period.offset))
-            self._table.restore(slot, judged, kept.get(number))
+            self._table.restore(slot, judged, kept.get(number), voids)
             if number in newest:
                 self._table.newest_at[slot] = newest[number]
 
@@ -188,3 +193,8 @@ class Readings:
         self._load_series(cursor, store.register_series(cursor, first))
         for rows in unknown:
             self._apply(rows, self._roster.places_of(rows))
+
+
+def _since(asked: datetime, points: Sequence[Point] | None, is_kept: bool) -> datetime:
+    """From when the words of a series matter: of one that is at rest not before the oldest point at hand."""
+    return asked if is_kept or not points else instant(points[0].at - 1)

@@ -11,7 +11,7 @@ import numpy as np
 from schemas.water_registers import Hazard
 from sql.connect import Connection
 from sql.named import named
-from streams.water.columns import Columns, doubted, micros_of
+from streams.water.columns import Columns, doubted, micros_of, ranks
 from streams.water.rules import SeriesKey
 
 _SQL = named("replay_water")
@@ -40,12 +40,14 @@ def takes(
 
 
 def _columns(rows: list[tuple[Any, ...]], slots: Mapping[int, int]) -> Columns:
-    numbers, ats, received, values, stated, flags = zip(*rows, strict=True)
+    numbers, ats, heard, values, stated, flags = zip(*rows, strict=True)
+    received = micros_of(heard)
     return Columns(
         slot=np.array([slots[number] for number in numbers], np.int64),
         at=micros_of(ats),
-        received=micros_of(received),
+        received=received,
         value=np.array([np.nan if value is None else value for value in values], np.float64),
         stated=np.array(stated, np.uint8),
         device=doubted(flags),
+        rank=ranks(received, flags),
     )

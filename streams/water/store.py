@@ -19,6 +19,7 @@ from streams.water.quality import CLOCK, DEVICE, GROSS_RANGE, SOURCE
 from streams.water.roster import Key
 from streams.water.rules import instant, micros
 from streams.water.series import Kept, Point, pack, unpack
+from streams.water.words import Word
 
 StoredRow = tuple[Any, ...]  # in the order of READING.columns
 
@@ -55,6 +56,18 @@ cross join lateral (
 ) as o
 order by s.series_id, o.at
 """  # noqa: S608 a number of ours
+_WORDS = f"""
+select s.series_id, r.at, r.value, r.received_at, r.flag, r.tests & {BY_ITSELF} = 0 as is_value
+from unnest(%(series)s::int[], %(since)s::timestamptz[]) as s (series_id, since)
+join water_revision as r on r.series_id = s.series_id and r.at > s.since
+where r.value is not null and (r.tests & {BY_ITSELF} = 0 or r.flag in (3, 4))
+union all
+select s.series_id, o.at, o.value, o.received_at, o.flag, false
+from unnest(%(series)s::int[], %(since)s::timestamptz[], %(with_voids)s::bool[]) as s (series_id, since, with_voids)
+join water_reading as o on s.with_voids and o.series_id = s.series_id and o.at > s.since
+where o.value is not null and o.flag in (3, 4) and o.tests & {BY_ITSELF} <> 0
+order by 1, 2, 4
+"""  # noqa: S608 a number of ours
 _KEPT = "select series_id, kept from water_state where series_id = any(%s)"
 _PUT_KEPT = """
 insert into water_state (series_id, kept, updated_at) values (%s, %s, %s)
@@ -86,7 +99,7 @@ def load_series(cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[
     wanted = set(partitions)
     return {
         (source, station, element, code): number
-        for source, station, element, code, number in cursor.execute(_SERIES)
+        for source, station, element, code, number in cursor.execute(_SERIES).fetchall()
         if partition_of(series_key(source, station), WATER_READINGS.partitions) in wanted
     }
 
@@ -115,6 +128,18 @@ def load_points(cursor: psycopg.Cursor[Any], asked: Iterable[tuple[int, datetime
     rows = cursor.execute(_POINTS, tuple([each[i] for each in wanted] for i in range(3)))
     for number, at, value, received_at, flag in rows:
         found.setdefault(number, []).append(Point(micros(at), value, micros(received_at), flag))
+    return found
+
+
+def load_words(cursor: psycopg.Cursor[Any], asked: Iterable[tuple[int, datetime, bool]]) -> dict[int, list[Word]]:
+    """What was said again about times after one, and (where asked for) which first words were no values."""
+    wanted = list(asked)
+    found: dict[int, list[Word]] = {}
+    columns = dict(
+        zip(("series", "since", "with_voids"), ([each[i] for each in wanted] for i in range(3)), strict=True)
+    )
+    for number, at, value, received_at, flag, is_value in cursor.execute(_WORDS, columns):
+        found.setdefault(number, []).append(Word(micros(at), value, micros(received_at), flag, is_value))
     return found
 
 

@@ -178,3 +178,27 @@ def test_a_fault_at_any_statement_leaves_no_trace(database: Database, observer: 
                 ours.apply(log)
             ours.apply(log)
             assert content(observer) == expected, f"statement {at}, {'after' if after else 'before'}"
+
+
+def taken_back_and_corrected() -> list[StationReading]:
+    """A level over yellow that its source takes back, one that it corrects upward, and values after their own end."""
+    return [
+        said(0, 0.3), said(5, 0.4), said(10, 0.5), said(15, 0.6), said(20, 0.7),
+        said(20, 1.7, heard=21), said(25, 1.7), said(30, 1.8), said(30, 9.0, heard=31, quality="fail"),
+        said(35, 1.7), said(40, 9.0, heard=41, quality="fail"), said(40, 2.4, heard=40.5), said(45, 2.1), said(50, 0.4),
+        said(85, 0.4), said(85, 9.0, heard=86, quality="suspect"), said(90, 0.4),
+    ]  # fmt: skip
+
+
+def test_a_worker_that_starts_knows_what_was_taken_back_and_corrected(database: Database, observer: Connection) -> None:
+    log = log_of(taken_back_and_corrected(), size=1)
+    ours = ledger(database)
+    for record in log:
+        ours.apply([record])
+    once = content(observer)
+    raised = {row[4]: row[3] for row in once["alerts"] if row[1] == "flood"}
+    assert raised == {T0 + timedelta(minutes=25, seconds=2): 2}  # 20 was corrected to yellow, 40 was never orange
+    wipe(observer, database)
+    for record in log:
+        ledger(database).apply([record])
+    assert content(observer) == once

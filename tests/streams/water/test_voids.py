@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from streams.water.columns import Reading, columns_of
@@ -58,7 +58,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(state.voids[0]) <= state.ring.most
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None, phases=(Phase.generate,))
 @given(st.randoms(use_true_random=False))
 def test_the_order_in_which_words_come_changes_nothing_in_the_end(dice: random.Random) -> None:
     """Values, some of them taken back, some of those said anew: in order, and shuffled in pieces."""
