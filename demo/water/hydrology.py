@@ -23,10 +23,13 @@ _NOISE_M = {"river": 0.004, "reservoir": 0.003, "pipe_node": 0.004, "underpass":
 
 
 def rain_total_mm(station: Station, at: datetime, storm: Storm | None) -> float:
-    """The counter of a gauge: a tip is 0.1 mm, and it never goes back."""
+    """The counter of a gauge: a tip is 0.1 mm, and while a storm passes it never goes back."""
     begun = round(between(300.0, 1_900.0, "counter", station.number), 1)
-    minute = None if storm is None else storm.minute(at)
-    fell = 0.0 if minute is None else rain_share(station) * fallen_mm(minute - rain_late_min(station))
+    fell = 0.0
+    if storm is not None:  # what fell elsewhere, before the storm was here, is in no counter
+        late_min = rain_late_min(station)
+        before = fallen_mm(storm.start_min - late_min)
+        fell = rain_share(station) * (fallen_mm(storm.minute(at) - late_min) - before)
     return round(begun + int(fell * 10 + 1e-6) / 10, 1)
 
 

@@ -34,10 +34,14 @@ class Storm(msgspec.Struct, frozen=True, kw_only=True):
     factor: float = FACTOR
     from_min: float = -1.0  # of the storm; negative: so long before its peak as a demo begins
 
+    @property
+    def start_min(self) -> float:
+        """Where it stood when it began here."""
+        return self.from_min if self.from_min >= 0 else peak_min() - BEFORE_PEAK_MIN
+
     def minute(self, at: datetime) -> float:
         """The minute of the storm at a time of the wall clock; before it began, where it begins."""
-        start = self.from_min if self.from_min >= 0 else peak_min() - BEFORE_PEAK_MIN
-        return start + max((at - self.began) / timedelta(minutes=1), 0.0) * self.factor
+        return self.start_min + max((at - self.began) / timedelta(minutes=1), 0.0) * self.factor
 
 
 @cache

@@ -16,7 +16,6 @@ import typer
 from cryptography.fernet import Fernet
 from rich.markup import escape
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from connectors.webhooks import endpoints
@@ -93,14 +92,21 @@ def list_() -> None:
     if not rows:
         screen.print("Nobody is told about alerts: ./citysense endpoint add NAME URL")
         return
-    table = Table("name", "state", "form", "url", "last delivered", "waiting", "incidents", "secrets")
     for name, state, form, url, fallback, failing, held, gone, last, waiting, open_, secrets in rows:
         fares = f"failing since {_at(failing)}" if failing else f"asks to wait until {_at(held)}" if held else state
-        urls = "\n".join(f"{one} (gone)" if one in gone else one for one in (url, fallback) if one)
-        table.add_row(
-            name, state if state != "active" else fares, form, urls, _at(last), *map(str, (waiting, open_, secrets))
-        )
-    screen.print(table)
+        parts = [
+            f"[bold]{name}[/]",
+            state if state != "active" else fares,
+            form,
+            f"last delivered {_at(last)}" if last else "nothing delivered yet",
+            f"{waiting} waiting" if waiting else "",
+            f"[red]{open_} incidents: ./citysense endpoint log {name}[/]" if open_ else "",
+            f"{secrets} secrets sign" if secrets > 1 else "",
+        ]
+        screen.print("  ".join(part for part in parts if part), soft_wrap=True)
+        for one in (url, fallback):
+            if one:
+                screen.print(f"    {one}{' (gone)' if one in gone else ''}", markup=False, soft_wrap=True)
 
 
 @endpoint.command("test")
