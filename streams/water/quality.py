@@ -37,8 +37,9 @@ TESTS: Final = {
     NEIGHBOUR: "neighbour",
 }
 OF_SOURCE: Final = {"good": GOOD, "unknown": GOOD, "suspect": SUSPECT, "fail": FAIL, "missing": MISSING}
-# Words in a reading's flags that say that the device doubts itself (SL 651 45H bit 6, LoRaWAN status).
-DEVICE_WORDS: Final = frozenset({"device", "tilt", "blind_zone", "low_voltage", "low_battery", "sensor_fault"})
+# Words in a reading's flags that say that the device doubts itself (bits of SL 651's 45H, the position of a LoRaWAN
+# sensor): what the decoders write.
+DEVICE_WORDS: Final = frozenset({"gauge_fault", "low_battery", "sensor_fault", "tilt"})
 NOISES: Final = 5.0  # a step within so many times the noise is no rate
 
 

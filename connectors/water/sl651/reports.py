@@ -34,7 +34,7 @@ FLAG_OF = {
     MANUAL_QUERY: "manual",
     CHOSEN: "queried",
 }
-GAUGE_FAULT = 1 << 6  # of element 45
+DOUBTS = {1 << 1: "low_battery", 1 << 6: "gauge_fault"}  # bits of element 45 that make the levels beside it doubtful
 PRIVATE = 0xE0
 
 
@@ -71,12 +71,13 @@ class _Rows:
         self._groups = (*report.groups, self._manual) if self._manual else report.groups
         self._sent = clock.instant(report.sent, source.zone)
         self._is_clock_wrong = clock.is_wrong(self._sent, source.received_at)
-        self._has_gauge_fault = any(
-            item.code == "45" and item.values[0] is not None and int(item.values[0]) & GAUGE_FAULT
+        bits = [
+            int(item.values[0])
             for group in self._groups
             for item in group.items
-            if item.values
-        )
+            if item.code == "45" and item.values and item.values[0] is not None
+        ]
+        self._doubts = tuple(word for bit, word in DOUBTS.items() if any(each & bit for each in bits))
         flag = FLAG_OF.get(self._frame.function)
         self._flags: tuple[str, ...] = (flag,) if flag else ()
         self._rejects: list[Reject] = []
@@ -117,9 +118,9 @@ class _Rows:
             flags = ("clock", *flags)
         if len(code) == 2 and "F5" <= code <= "FC":
             flags = (*flags, "coarse")
-        doubtful = self._has_gauge_fault and code in LEVELS
+        doubtful = self._doubts and code in LEVELS
         if doubtful:
-            flags = (*flags, "gauge_fault")
+            flags = (*flags, *self._doubts)
         return [
             StationReading(
                 source=source.source,

@@ -103,13 +103,17 @@ def test_relative_levels_need_the_reference_value_of_their_own_station() -> None
     assert [(row[0], row[1]) for row in told(data, known)] == [("level_m", 0.29), ("other", 0.5)]
 
 
-def test_a_gauge_that_says_it_is_faulty_makes_levels_doubtful_and_nothing_else() -> None:
-    body = group(encode.element("39", 2.5, 4, 3), encode.element("26", 8.0, 3, 1), raw("45", "452000000040"))
+@pytest.mark.parametrize(
+    ("bits", "flags"),
+    [("00000040", ("gauge_fault",)), ("00000002", ("low_battery",)), ("00000042", ("low_battery", "gauge_fault"))],
+)
+def test_a_device_that_doubts_itself_makes_levels_doubtful_and_nothing_else(bits: str, flags: tuple[str, ...]) -> None:
+    body = group(encode.element("39", 2.5, 4, 3), encode.element("26", 8.0, 3, 1), raw("45", "4520" + bits))
     readings, _ = outcomes(frame(0x32, body))
-    assert [(row.element, row.quality) for row in readings] == [
-        ("level_m", "suspect"),
-        ("rain_total_mm", "unknown"),
-        ("status_bits", "unknown"),
+    assert [(row.element, row.quality, row.flags) for row in readings] == [
+        ("level_m", "suspect", flags),
+        ("rain_total_mm", "unknown", ()),
+        ("status_bits", "unknown", ()),
     ]
 
 
