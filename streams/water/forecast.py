@@ -18,7 +18,7 @@ import numpy as np
 from streams.alerts.episodes import Alert, Change, Subject, alert_id
 from streams.water.ring import Slots
 from streams.water.rules import MINUTE, HazardRules, LevelRule, SeriesRules, instant
-from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock, measured, names
+from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock, measured, names, pace
 
 RULE: Final = "forecast/1"
 WINDOW: Final = 15 * MINUTE
@@ -73,7 +73,9 @@ def theil_sen(ats: Sequence[int], values: Sequence[float]) -> float:
     """The median slope of all pairs, in a minute. At least two samples of different times."""
     x, y = np.array(ats, np.float64) / MINUTE, np.array(values)
     first, second = _pairs(len(x))
-    return float(np.median((y[second] - y[first]) / (x[second] - x[first])))
+    slopes = np.sort((y[second] - y[first]) / (x[second] - x[first]))
+    middle = len(slopes) // 2
+    return float(slopes[middle] if len(slopes) % 2 else (slopes[middle - 1] + slopes[middle]) / 2)
 
 
 @functools.lru_cache(maxsize=64)
@@ -239,6 +241,7 @@ def _sentences(
     now = instant(received)
     station_zh, station_en = names(rules)
     value_zh, value_en = measured(rules.element, forecast.value)
+    pace_zh, pace_en = pace(rules.element, forecast.slope_per_min)
     at = clock(forecast.crosses_at, now, zone)
     rate = outlook.hit_rate
     known_zh = "" if rate is None else f"，本站预测命中率 {rate:.0%}"
@@ -246,8 +249,8 @@ def _sentences(
     line = _line(hazard, forecast.level)
     on = "" if line is None else f"{line.on:.2f}"
     return (
-        f"预测：{station_zh} {value_zh}，每分钟上涨 {forecast.slope_per_min * 100:.1f} 厘米，"
+        f"预测：{station_zh} {value_zh}，每分钟上涨 {pace_zh}，"
         f"预计 {at} 达到{COLOUR_ZH[forecast.level]}阈值 {on}{known_zh}。",
-        f"Forecast: {station_en}, {value_en}, rising {forecast.slope_per_min * 100:.1f} cm a minute, "
+        f"Forecast: {station_en}, {value_en}, rising {pace_en} a minute, "
         f"is likely to reach {COLOUR_EN[forecast.level]} ({on}) at {at}{known_en}.",
     )

@@ -13,19 +13,35 @@ from streams.water.rules import SeriesRules, instant, is_gauge
 
 COLOUR_ZH: Final = ("", "蓝色", "黄色", "橙色", "红色")
 COLOUR_EN: Final = ("", *LEVELS)
-QUANTITY_ZH: Final = {
-    "level_m": ("水位", "米"),
-    "depth_m": ("水深", "米"),
-    "flow_m3s": ("流量", "立方米每秒"),
-    "velocity_ms": ("流速", "米每秒"),
-    "rain_1h_mm": ("小时雨量", "毫米"),
-}
-QUANTITY_EN: Final = {
-    "level_m": ("water level", "m"),
-    "depth_m": ("water depth", "m"),
-    "flow_m3s": ("flow", "m³/s"),
-    "velocity_ms": ("velocity", "m/s"),
-    "rain_1h_mm": ("rain of one hour", "mm"),
+# How a quantity is called, its unit, and both in English.
+QUANTITY: Final = {
+    "level_m": ("水位", "米", "water level", "m"),
+    "level_relative_m": ("相对水位", "米", "relative water level", "m"),
+    "level_above_gate_m": ("闸上水位", "米", "water level above the gate", "m"),
+    "level_below_gate_m": ("闸下水位", "米", "water level below the gate", "m"),
+    "depth_m": ("水深", "米", "water depth", "m"),
+    "distance_m": ("水面距离", "米", "distance to the water", "m"),
+    "flow_m3s": ("流量", "立方米每秒", "flow", "m³/s"),
+    "velocity_ms": ("流速", "米每秒", "velocity", "m/s"),
+    "rain_total_mm": ("累计雨量", "毫米", "accumulated rain", "mm"),
+    "rain_day_mm": ("日雨量", "毫米", "rain of the day", "mm"),
+    "rain_1min_mm": ("1 分钟雨量", "毫米", "rain of 1 minute", "mm"),
+    "rain_5min_mm": ("5 分钟雨量", "毫米", "rain of 5 minutes", "mm"),
+    "rain_10min_mm": ("10 分钟雨量", "毫米", "rain of 10 minutes", "mm"),
+    "rain_15min_mm": ("15 分钟雨量", "毫米", "rain of 15 minutes", "mm"),
+    "rain_30min_mm": ("30 分钟雨量", "毫米", "rain of 30 minutes", "mm"),
+    "rain_1h_mm": ("小时雨量", "毫米", "rain of one hour", "mm"),
+    "rain_2h_mm": ("2 小时雨量", "毫米", "rain of 2 hours", "mm"),
+    "rain_3h_mm": ("3 小时雨量", "毫米", "rain of 3 hours", "mm"),
+    "rain_6h_mm": ("6 小时雨量", "毫米", "rain of 6 hours", "mm"),
+    "rain_12h_mm": ("12 小时雨量", "毫米", "rain of 12 hours", "mm"),
+    "rain_24h_mm": ("24 小时雨量", "毫米", "rain of 24 hours", "mm"),
+    "voltage_v": ("电压", "伏", "voltage", "V"),
+    "battery_pct": ("电量", "%", "battery", "%"),
+    "temperature_c": ("水温", "摄氏度", "temperature", "°C"),
+    "gate_opening_m": ("闸门开度", "米", "gate opening", "m"),
+    "pump_running": ("水泵运行状态", "", "pump running", ""),
+    "status_bits": ("状态字", "", "status word", ""),
 }
 Sentences = tuple[str, str]  # zh, en
 
@@ -36,9 +52,20 @@ def names(rules: SeriesRules) -> Sentences:
 
 def measured(element: str, value: float) -> Sentences:
     """A quantity with its value and unit: 水位 1.32 米, water level 1.32 m."""
-    zh, unit_zh = QUANTITY_ZH.get(element, (element, ""))
-    en, unit_en = QUANTITY_EN.get(element, (element, ""))
+    zh, unit_zh, en, unit_en = _quantity(element)
     return f"{zh} {value:.2f} {unit_zh}".rstrip(), f"{en} {value:.2f} {unit_en}".rstrip()
+
+
+def pace(element: str, per_min: float) -> Sentences:
+    """How much a quantity rises in a minute: levels in centimetres, for that is how people see water rise."""
+    _, unit_zh, _, unit_en = _quantity(element)
+    if unit_en == "m":
+        return f"{per_min * 100:.1f} 厘米", f"{per_min * 100:.1f} cm"
+    return f"{per_min:.2f} {unit_zh}".rstrip(), f"{per_min:.2f} {unit_en}".rstrip()
+
+
+def _quantity(element: str) -> tuple[str, str, str, str]:
+    return QUANTITY.get(element, (element, "", element, ""))
 
 
 def clock(at: int, now: datetime, zone: tzinfo) -> str:
@@ -65,8 +92,7 @@ def raised(
     if why is not None:
         zh, en = rain(rules, step, why, at)
     elif step.rule is not None:
-        unit_zh = QUANTITY_ZH.get(rules.element, ("", ""))[1]
-        unit_en = QUANTITY_EN.get(rules.element, ("", ""))[1]
+        _, unit_zh, _, unit_en = _quantity(rules.element)
         zh += f"，{crossed} 起达到阈值 {step.rule.on:.2f} {unit_zh}（依据：{step.rule.source}）"
         en += f", at or over {step.rule.on:.2f} {unit_en} since {crossed} (source: {step.rule.source})"
     if episode.flapping:
