@@ -10,6 +10,7 @@ import typer
 from deploy.commands import care, data, proof, run
 from deploy.commands.endpoint import endpoint
 from deploy.commands.shared import PASS_HELP_ON, PASS_ON, notes
+from deploy.commands.storm import storm
 from deploy.local.progress import StackError
 from schemas.settings import SettingsError
 
@@ -32,6 +33,7 @@ app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.decode)
 app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.replay)
 app.command(rich_help_panel=DATA, context_settings=PASS_HELP_ON)(data.register)
 app.add_typer(data.deadletter, name="deadletter", rich_help_panel=DATA, no_args_is_help=True)
+app.command(rich_help_panel=DATA)(storm)
 app.add_typer(endpoint, name="endpoint", rich_help_panel=DATA, no_args_is_help=True)
 app.command(rich_help_panel=CARE)(care.doctor)
 app.command(rich_help_panel=CARE)(care.migrate)

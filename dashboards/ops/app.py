@@ -1,4 +1,4 @@
-"""What does the operations centre answer? For now: the acknowledgements of authorities, and its own health."""
+"""What does the operations centre answer? The acknowledgements of authorities, the storm of now, its own health."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg
@@ -20,8 +21,10 @@ from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response
 
 from dashboards.ops.acknowledgements import NotBelieved, Unknown, acknowledge
+from dashboards.ops.storm import storm_now
 from schemas.alerts import Acknowledged
 from schemas.settings import Settings
+from schemas.storm import StormAnswer
 from sql.connect import Connection
 
 KEY = "CITYSENSE_SECRET_KEY"
@@ -51,6 +54,7 @@ def now() -> datetime:
 def application(settings: Settings, wall: Callable[[], datetime] = now) -> Litestar:
     """Raises ValueError without the key of the secrets."""
     key = Fernet(settings.environ.get(KEY, "").encode())
+    zone = ZoneInfo(settings.district.time_zone)
     pool: psycopg_pool.ConnectionPool[Connection] = psycopg_pool.ConnectionPool(
         settings.dsn("ops"),
         min_size=0,
@@ -91,6 +95,20 @@ def application(settings: Settings, wall: Callable[[], datetime] = now) -> Lites
             return refusal(503, "the database is away: send it again")
         return Response(found, status_code=201 if is_first else 200, headers={"Cache-Control": "no-store"})
 
+    @get("/storm", sync_to_thread=True)
+    def storm() -> Response[StormAnswer | Problem]:
+        """The decision aid: is a storm on, what crosses next, who is blind, what is closed first, each with reasons.
+
+        "No storm, as of .." is an answer, and so is "unknown". is_stale: the log's clock is more than 3 minutes old.
+        """
+        try:
+            with pool.connection() as connection:
+                found = storm_now(connection, wall(), zone)
+        except (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests, psycopg.OperationalError) as error:
+            log.warning("the storm cannot be read: %s", str(error).strip())
+            return refusal(503, "the database is away: ask again")
+        return Response(found, headers={"Cache-Control": "no-store"})
+
     @get("/health", include_in_schema=False, sync_to_thread=True)
     def health() -> Response[dict[str, str]]:
         try:
@@ -101,7 +119,7 @@ def application(settings: Settings, wall: Callable[[], datetime] = now) -> Lites
         return Response({"status": "ok"})
 
     return Litestar(
-        [acknowledgements, health],
+        [acknowledgements, storm, health],
         lifespan=[lifespan],
         request_max_body_size=BODY_LIMIT_BYTES,
         openapi_config=OpenAPIConfig(title="CitySense: operations centre", version=VERSION, render_plugins=[]),

@@ -28,3 +28,27 @@ where schema = 'alert.acknowledged.v1' and body ->> 'alert_id' = :alert_id;
 select alert_id, domain, kind, subject, level, raised_at, endpoint, first_attempt_at, delivered_at, acknowledged_at,
     acknowledged_by
 from alert_times where raised_at >= :since order by raised_at, alert_id, endpoint;
+
+-- name: storm()^
+-- Up to which minute the sweep has looked for storms, and the newest minute of one that is kept.
+select p.at, v.at, v.is_active, v.view from sweep_progress as p
+left join lateral (select at, is_active, view from storm_view where at <= p.at order by at desc limit 1) as v on true
+where p.sweep = 'storm';
+
+-- name: basin_rain(as_of)
+-- The newest means over basins of the hours by which a storm is known.
+select b.basin_id, b.name_zh, b.name_en, r.hours, r.mm, r.missing_share, r.missing, r.at from basin as b
+cross join unnest(array[1, 3, 6]::smallint[]) as asked (hours)
+cross join lateral (
+    select hours, mm, missing_share, missing, at from rain_sum
+    where subject = b.basin_id and is_areal and hours = asked.hours
+        and at > :as_of::timestamptz - interval '15 minutes' and at <= :as_of
+    order by at desc limit 1
+) as r
+where exists (select from rain_weight as w where w.basin_id = b.basin_id)
+order by b.basin_id, r.hours;
+
+-- name: gauged_basins()
+-- The basins whose rain is measured.
+select basin_id, name_zh, name_en from basin as b
+where exists (select from rain_weight as w where w.basin_id = b.basin_id) order by basin_id;

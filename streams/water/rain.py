@@ -1,7 +1,8 @@
 """How much rain fell in the last 1, 3, 6, 12, 24 hours, at a gauge and over a basin, and how much of it is not known?
 
 Amounts are differences of a count. A count that resets starts again at zero, so what fell between its last reading and
-the reset is not known: that span is missing, it is no zero; and no intensity is ever made of such a count.
+the reset is not known: that span is missing, it is no zero; and no intensity is ever made of such a count. One that
+falls, but not to a new beginning, was corrected, and one that leaps was set: what fell meanwhile is not known either.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ AMOUNTS: Final = {
     "rain_1min_mm": 1, "rain_5min_mm": 5, "rain_10min_mm": 10, "rain_15min_mm": 15, "rain_30min_mm": 30,
     "rain_1h_mm": 60,
 }  # fmt: skip
+BEGINNING: Final = 0.5  # of the count before; one that fell to less began again at zero
+MOST_MM_PER_MIN: Final = 100.0  # nowhere was half of it ever measured: more is no rain
 HEAVY_MM: Final = 5.0  # in an hour: water must move now, a level that does not is stuck
 
 
@@ -59,9 +62,10 @@ def record_of(element: str, ats: Ints, values: Floats) -> Record:
     """Of good samples, in order. Raises KeyError for an element that is no rain."""
     if element in COUNTS:
         steps = np.diff(values)
-        resets = steps < 0
-        fell = np.where(resets, values[1:], steps)
-        spans = np.where(resets, 0.0, np.diff(ats).astype(np.float64))
+        spans = np.diff(ats).astype(np.float64)
+        fell = np.where(steps < 0, np.where(values[1:] < BEGINNING * values[:-1], values[1:], 0.0), steps)
+        is_rain = fell <= MOST_MM_PER_MIN * spans / MINUTE
+        fell, spans = np.where(is_rain, fell, 0.0), np.where(is_rain & (steps >= 0), spans, 0.0)
         zero = np.zeros(min(len(ats), 1))
         return Record(ats, np.concatenate([zero, np.cumsum(fell)]), np.concatenate([zero, np.cumsum(spans)]))
     length = AMOUNTS[element] * MINUTE

@@ -17,15 +17,14 @@ from schemas.water_registers import Basin, Station
 from streams.water.knowledge import State
 from streams.water.rain import Areal
 from streams.water.rules import MINUTE, HazardRules, instant
-from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock
+from streams.water.sentences import COLOUR_EN, COLOUR_ZH, clock, measured
 
 STORM_MM: Final[Mapping[int, float]] = {1: 20.0, 3: 50.0, 6: 80.0}  # areal mean of so many hours: a storm is on
 SOON_MIN: Final = 60.0  # what crosses later is not listed
 LEAST_SLOPE: Final = 0.001  # of the value in a minute: less is no rise
 HEAVY_1H_MM: Final = 20.0
-POINTS_OF_LEVEL: Final = 25.0
+POINTS_OF_LEVEL: Final = 25.0  # that stands; of one that is soon reached a part, so what stands goes before it
 POINTS_OF_BLIND: Final = 30.0
-POINTS_OF_SOON: Final = 40.0
 POINTS_OF_PRIORITY: Final = 5.0
 POINTS_OF_HEAVY_RAIN: Final = 10.0
 POINTS_OF_UPSTREAM: Final = 10.0
@@ -90,7 +89,7 @@ def storm_view(
         why=why,
         coming=tuple(sorted(coming, key=lambda each: (each.crosses_at, -each.level, each.station_id))[:SHOWN]),
         blind=tuple(sorted(blind, key=lambda each: (-each.points, each.station_id))[:SHOWN]),
-        close_first=tuple(sorted(closing, key=lambda each: (-each.points, each.station_id))[:SHOWN]),
+        close_first=tuple(sorted(closing, key=lambda each: (-each.points, -each.level, each.station_id))[:SHOWN]),
         machines=tuple(machines),
         rain=basin_rain(sums, named),
         coming_total=len(coming),
@@ -143,12 +142,13 @@ def _coming(asset: Asset, now: int, zone: tzinfo) -> Coming | None:
     left = (crosses_at - now) / MINUTE
     if left > SOON_MIN:
         return None
-    station, slope, value = asset.station, asset.slope_per_min or 0.0, asset.value or 0.0
+    station, slope = asset.station, asset.slope_per_min or 0.0
+    value_zh, value_en = measured(station.element, asset.value or 0.0)
     at = clock(crosses_at, instant(now), zone)
     reasons = [
         Reason(
-            f"{station.name_zh} {value:.2f}，每分钟上涨 {slope * 100:.1f} 厘米，预计 {at} 达到{COLOUR_ZH[level]}",
-            f"{station.name_en} is at {value:.2f}, rising {slope * 100:.1f} cm a minute; {COLOUR_EN[level]} at {at}",
+            f"{station.name_zh} {value_zh}，每分钟上涨 {slope * 100:.1f} 厘米，预计 {at} 达到{COLOUR_ZH[level]}",
+            f"{station.name_en}: {value_en}, rising {slope * 100:.1f} cm a minute; {COLOUR_EN[level]} at {at}",
         ),
         *_rain(asset),
     ]
@@ -196,7 +196,7 @@ def _closing(asset: Asset, now: int) -> Closing:
         level, minutes = found
         left = max(asset.at + round(minutes * MINUTE) - now, 0) / MINUTE
         if left <= SOON_MIN:
-            points = round(POINTS_OF_SOON * (1 - left / SOON_MIN), 1)
+            points = round(POINTS_OF_LEVEL * (level - asset.level) * (1 - left / SOON_MIN), 1)
             zh, en = f"约 {left:.0f} 分钟后达到{COLOUR_ZH[level]}", f"{COLOUR_EN[level]} in about {left:.0f} min"
             reasons.append(Reason(zh, en, points))
     reasons += [*_rain(asset), *_around(asset)]
@@ -223,8 +223,8 @@ def _closing(asset: Asset, now: int) -> Closing:
 def _standing(asset: Asset) -> list[Reason]:
     if not asset.level:
         return []
-    value_zh = "" if asset.value is None else f"，最后读数 {asset.value:.2f}"
-    value_en = "" if asset.value is None else f", its last reading {asset.value:.2f}"
+    zh, en = ("", "") if asset.value is None else measured(asset.station.element, asset.value)
+    value_zh, value_en = (f"，最后{zh}", f", its last {en}") if zh else ("", "")
     return [
         Reason(
             f"{COLOUR_ZH[asset.level]}预警生效{value_zh}",

@@ -31,7 +31,7 @@ def citysense(*words: str, cwd: Path, **environ: str) -> subprocess.CompletedPro
 
 
 COMMANDS = {
-    *("demo", "up", "status", "logs", "down", "decode", "replay", "register", "deadletter", "endpoint"),
+    *("demo", "up", "status", "logs", "down", "decode", "replay", "register", "deadletter", "endpoint", "storm"),
     *("doctor", "migrate", "provision", "backup", "restore", "test", "bench", "chaos"),
 }
 SLEEPER = """

@@ -68,6 +68,11 @@ def test_a_reset_loses_what_fell_before_it_and_says_so() -> None:
     assert sums(samples, 90)[3] == (18, 0.6667)
 
 
+def test_a_count_that_was_corrected_or_set_is_no_rain() -> None:
+    assert sums([(0.0, 310.2), (30.0, 310.1), (60.0, 310.4)], 60)[1] == (0.3, 0.5)
+    assert sums([(0.0, 310.2), (30.0, 9_000.0), (60.0, 9_000.4)], 60)[1] == (0.4, 0.5)
+
+
 def test_amounts_of_five_minutes_count_each_minute_once_and_a_gap_is_missing() -> None:
     samples = [(float(at), 1.0) for at in range(5, 65, 5) if at not in (20, 25, 30)]
     assert sums(samples, 60, "rain_5min_mm")[1] == (9, 0.25)

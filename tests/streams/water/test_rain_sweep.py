@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
-import psycopg
 import pytest
 
-from schemas.batch import SCHEMA_OF, encode
-from schemas.topics import WATER_READINGS
-from schemas.water import StationReading
 from schemas.water_registers import Basin, Level, RainWeight, Threshold, WaterRegister
-from sql.connect import connect
-from sql.registers import load_water, read_water
-from streams.ledger import Ledger, Record
 from streams.sweep_rain import Weather
-from streams.water.readings import Readings
 from tests.conftest import Database
-from tests.streams.logs import TOPIC_ID, new_fences
-from tests.streams.water.river import FROM, T0, ZONE, station
+from tests.streams.water.river import FROM, ZONE, station
+from tests.streams.water.sweeping import District, at, district_of, steady
 
 pytestmark = pytest.mark.stack
-SUMS = "select subject, hours, mm, missing_share from rain_sum where is_areal = %s and at = %s order by 1, 2"
+ALL = "select * from rain_sum order by subject, is_areal, at, hours"
 COLOURS: tuple[tuple[Level, str, float], ...] = (
     ("yellow", "rain_sum_6h_mm", 50.0),
     ("orange", "rain_sum_3h_mm", 50.0),
@@ -56,66 +45,10 @@ def gauges(names: Sequence[str] = ("g1", "g2"), element: str = "rain_total_mm") 
     )
 
 
-def at(minutes: float) -> datetime:
-    return T0 + timedelta(minutes=minutes)
-
-
-class District:
-    """A log of one partition, applied as it grows, and its sweep."""
-
-    def __init__(self, database: Database, register: WaterRegister) -> None:
-        new_fences(database.dsn("owner"), WATER_READINGS.name)
-        with connect(database.dsn("owner"), autocommit=True) as owner:
-            load_water(owner, register)
-        self.connection = connect(database.dsn("streams"), autocommit=True)
-        self.connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        plain = functools.partial(connect, database.dsn("streams"))
-        self.ledger = Ledger(WATER_READINGS.name, TOPIC_ID, Readings(database.settings), plain)
-        self.weather = Weather(ZONE)
-        self.offset = 0
-
-    def say(
-        self, name: str, samples: Sequence[tuple[float, float | None]], heard: float | None = None, **more: Any
-    ) -> None:
-        """Samples at minutes; each is heard two seconds after its time, or all of them at a minute."""
-        rows = [
-            StationReading(
-                source="s", station=name, observed_at=at(when), value=value,
-                received_at=at(when if heard is None else heard) + timedelta(seconds=2),
-                **({"element": "rain_total_mm", "quality": "good"} | more),
-            )
-            for when, value in samples
-        ]  # fmt: skip
-        self.ledger.apply([Record(0, self.offset, encode(SCHEMA_OF[StationReading], rows))])
-        self.offset += 1
-
-    def sweep(self, minutes: float) -> None:
-        with self.connection.transaction():
-            register = read_water(self.connection)
-            self.weather.rain_and_pipes(self.connection, at(minutes), register)
-
-    def sums(self, minutes: float, areal: bool = False) -> dict[tuple[str, int], tuple[Any, Any]]:
-        rows = self.connection.execute(SUMS, (areal, at(minutes))).fetchall()
-        return {(subject, hours): (mm, round(share, 3)) for subject, hours, mm, share in rows}
-
-    def all(self) -> list[tuple[Any, ...]]:
-        return self.connection.execute("select * from rain_sum order by subject, is_areal, at, hours").fetchall()
-
-    def alerts(self) -> list[tuple[Any, ...]]:
-        return self.connection.execute(
-            "select subject, kind, level, ended_at is null, sentence_zh from alert order by raised_at, subject"
-        ).fetchall()
-
-
 @pytest.fixture
 def district(database: Database) -> Iterator[District]:
-    made = District(database, gauges())
-    yield made
-    made.connection.close()
-
-
-def steady(begin: int, end: int, start: float, per_min: float) -> list[tuple[float, float | None]]:
-    return [(when, round(start + per_min * (when - begin), 1)) for when in range(begin, end)]
+    with district_of(database, gauges()) as made:
+        yield made
 
 
 def test_counts_become_sums_and_the_mean_of_the_basin(district: District) -> None:
@@ -184,7 +117,7 @@ def test_the_same_log_gives_the_same_sums_wherever_the_sweep_was_started_anew(di
             district.say("g2", [(each, each / 2) for each in range(20, 60, 3)], heard=70)
     for minute in range(91):
         district.sweep(minute)
-    once = district.all()
+    once = district.ask(ALL)
     district.connection.execute("delete from sweep_progress")
     with district.connection.transaction():
         district.connection.execute("update rain_sum set mm = -1")
@@ -192,7 +125,7 @@ def test_the_same_log_gives_the_same_sums_wherever_the_sweep_was_started_anew(di
         if minute % 13 == 0:
             district.weather = Weather(ZONE)
         district.sweep(minute)
-    assert district.all() == once
+    assert district.ask(ALL) == once
 
 
 def test_what_was_received_after_the_minute_does_not_count_yet(district: District) -> None:
@@ -205,13 +138,13 @@ def test_what_was_received_after_the_minute_does_not_count_yet(district: Distric
 def test_counts_raise_colours_and_a_reset_raises_none(district: District) -> None:
     district.say("g1", steady(0, 20, 5_000.0, 0.0))
     district.say("g1", steady(20, 40, 0.0, 0.0))  # a reset: no rain of 5,000 mm
-    assert district.alerts() == []
+    assert district.alerts("rain") == []
     district.say("g1", steady(40, 300, 0.0, 0.25))  # 15 mm in an hour: 45 mm in three, 50 mm in six after 200 min
-    [(subject, kind, level, is_open, zh)] = district.alerts()
+    [(subject, kind, level, is_open, zh)] = district.alerts("rain")
     assert (subject, kind, level, is_open) == ("g1", "rain", 2, True)
     assert "6 小时降雨" in zh and "国家暴雨预警信号" in zh
     district.say("g1", steady(300, 340, 65.0, 0.6))
-    assert district.alerts()[0][2] == 3
+    assert district.alerts("rain")[0][2] == 3
     district.say("g1", steady(340, 400, 89.0, 1.2))
-    assert district.alerts()[0][2] == 4
-    assert len(district.alerts()) == 1
+    assert district.alerts("rain")[0][2] == 4
+    assert len(district.alerts("rain")) == 1

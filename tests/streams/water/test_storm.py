@@ -70,13 +70,20 @@ def test_underpasses_are_closed_in_the_order_of_their_points_and_each_says_why()
     view = storm_view(assets, {}, NOW, ZONE)
     assert [(each.station_id, each.points) for each in view.close_first] == [
         ("under_water", 75.0),
-        ("soon", 53.0),
         ("blind", 40.0),
+        ("soon", 38.8),
     ]
     for each in view.close_first:
         assert each.points == sum(reason.points for reason in each.reasons)
-    assert [reason.zh for reason in view.close_first[1].reasons] == ["约 3 分钟后达到蓝色", "预案中的关闭次序 1"]
-    assert view.close_first[2].reasons[-1].en == "how deep it is is unknown: taken for the worst"
+    assert [reason.zh for reason in view.close_first[2].reasons] == ["约 3 分钟后达到蓝色", "预案中的关闭次序 1"]
+    assert view.close_first[1].reasons[-1].en == "how deep it is is unknown: taken for the worst"
+
+
+def test_what_stands_goes_before_what_is_soon_reached() -> None:
+    orange = msgspec.structs.replace(asset(underpass("orange"), 2.45, 0.05, level=3), rain_1h=HEAVY)
+    red = msgspec.structs.replace(asset(underpass("red"), 2.6, 0.0, level=4), rain_1h=HEAVY)
+    view = storm_view([orange, red], {}, NOW, ZONE)
+    assert [each.station_id for each in view.close_first] == ["red", "orange"]
 
 
 def test_unknown_rain_is_no_dry_weather() -> None:
