@@ -28,7 +28,7 @@ delete from water_rollup_due as d using unnest(:first::int[], :last::int[]) as d
 where d.step_min = :step_min and d.bucket = :bucket and d.first_series = done.first and d.last_series = done.last;
 
 -- name: roll_readings(bucket, until, first, last)!
--- 5 minutes of readings. Of several words about one time the newest that has a value counts, as in the folds.
+-- 5 minutes of readings. Of several words about one time the newest that has a value and is not coarse counts, as in the folds.
 insert into water_rollup (series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag, said)
 select s.series_id, 5, :bucket, r.n, r.sum, r.min, r.max, r.last_at, r.last, r.worst_flag, r.said
 from (
@@ -42,13 +42,14 @@ cross join lateral (
     from (
         select distinct on (at) at, value, flag, value is not null and flag <> 4 as counts
         from (
-            select at, received_at, value, flag from water_reading
+            select at, received_at, value, flag, flags from water_reading
             where series_id = s.series_id and at >= :bucket and at < :until
             union all
-            select at, received_at, value, flag from water_revision
+            select at, received_at, value, flag, flags from water_revision
             where series_id = s.series_id and at >= :bucket and at < :until
         ) as said
-        order by at, value is null, received_at desc, value desc
+        order by at, value is null, flags is not null and 'coarse' = any(string_to_array(flags, ',')), received_at desc,
+            value desc
     ) as word
     having count(*) > 0
 ) as r (n, sum, min, max, last_at, last, worst_flag, said)

@@ -96,8 +96,12 @@ def stated_of(qualities: Sequence[SourceQuality]) -> Flags:
 
 def ranks(received: Ints, flags: Sequence[str | None]) -> Ints:
     """Of two words about one time the one received later counts, but never a coarse one (SL 651: 34 beside 33)."""
-    coarse = np.array([each is not None and COARSE in each.split(",") for each in flags], np.bool_)
-    return np.where(coarse, COARSEST, received)
+    return np.where(np.array([is_coarse(each) for each in flags], np.bool_), COARSEST, received)
+
+
+def is_coarse(flags: str | None) -> bool:
+    """The same instant at a lower resolution: it contradicts nothing."""
+    return flags is not None and COARSE in flags.split(",")
 
 
 def doubted(flags: Sequence[str | None]) -> Bools:

@@ -51,6 +51,11 @@ class Point(NamedTuple):
     flag: int
     is_coarse: bool = False
 
+    @property
+    def rank(self) -> int:
+        """As columns.ranks."""
+        return COARSEST if self.is_coarse else self.received
+
 
 class SeriesTable:
     """State of the folds. Not shared between threads; thrown away when a transaction fails."""
@@ -115,7 +120,8 @@ class SeriesTable:
             self.rules[slot] = rules
             self.is_counter[slot] = key[2] in COUNTS or key[2] in AMOUNTS
             self.flat_line[slot] = rules.flat_line
-            self.use_period(slot, period_at(rules, int(self.last_at[slot])))
+            last_at = int(self.last_at[slot])
+            self.use_period(slot, rules.periods[-1] if last_at == ALWAYS else period_at(rules, last_at))
 
     def _grow(self, size: int) -> None:
         more = size - len(self.last_at)
@@ -271,7 +277,7 @@ class SeriesTable:
         span = self.ring.span(slot)
         self.ring.at[span] = [point.at for point in points]
         self.ring.value[span] = [point.value for point in points]
-        self.ring.rank[span] = [COARSEST if point.is_coarse else point.received for point in points]
+        self.ring.rank[span] = [point.rank for point in points]
         if kept is None:
             self.ring.mark[span] = [p.flag & FLAG_MASK | (RESTING if p.flag == 1 else 0) for p in points]
             held = points[-1].flag == 2

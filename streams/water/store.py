@@ -14,7 +14,7 @@ import psycopg
 from schemas.topics import WATER_READINGS, partition_of, series_key
 from sql.copy import Table, insert_rows
 from streams.water.block import COLUMNS, Said
-from streams.water.columns import Requalified
+from streams.water.columns import Requalified, is_coarse
 from streams.water.quality import CLOCK, DEVICE, GROSS_RANGE, SOURCE
 from streams.water.roster import Key
 from streams.water.rules import instant, micros
@@ -47,10 +47,10 @@ select s.series_id, o.at from unnest(%s::int[]) as s (series_id)
 cross join lateral (select at from water_reading where series_id = s.series_id order by at desc limit 1) as o
 """
 _POINTS = f"""
-select s.series_id, o.at, o.value, o.received_at, o.flag
+select s.series_id, o.at, o.value, o.received_at, o.flag, o.flags
 from unnest(%s::int[], %s::timestamptz[], %s::int[]) as s (series_id, since, at_most)
 cross join lateral (
-    select at, value, received_at, flag from water_reading
+    select at, value, received_at, flag, flags from water_reading
     where series_id = s.series_id and at > s.since and value is not null and tests & {BY_ITSELF} = 0
     order by at desc limit s.at_most
 ) as o
@@ -126,8 +126,8 @@ def load_points(cursor: psycopg.Cursor[Any], asked: Iterable[tuple[int, datetime
     wanted = list(asked)
     found: dict[int, list[Point]] = {}
     rows = cursor.execute(_POINTS, tuple([each[i] for each in wanted] for i in range(3)))
-    for number, at, value, received_at, flag in rows:
-        found.setdefault(number, []).append(Point(micros(at), value, micros(received_at), flag))
+    for number, at, value, received_at, flag, flags in rows:
+        found.setdefault(number, []).append(Point(micros(at), value, micros(received_at), flag, is_coarse(flags)))
     return found
 
 
@@ -167,18 +167,13 @@ def write_late(cursor: psycopg.Cursor[Any], late: Sequence[StoredRow]) -> None:
     revisions = []
     for row in said:
         key, word = (row[0], row[1]), (row[3], row[4])
-        if words[key] == word or _is_coarse(row):
+        if words[key] == word or is_coarse(row[7]):
             continue
         words[key] = word
         digest = hashlib.blake2b(msgspec.json.encode(word), digest_size=16).digest()
         revisions.append((row[0], row[1], row[2], digest, *row[3:]))
     if revisions:
         cursor.executemany(_REVISION, revisions)
-
-
-def _is_coarse(row: StoredRow) -> bool:
-    """The same instant at a lower resolution (SL 651: 34 beside 33) contradicts nothing."""
-    return row[7] is not None and "coarse" in row[7].split(",")
 
 
 def requalify(cursor: psycopg.Cursor[Any], requalified: Sequence[tuple[int, Requalified]]) -> None:

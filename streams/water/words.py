@@ -34,7 +34,7 @@ def last_words(points: Iterable[Point], words: Iterable[Word]) -> tuple[list[Poi
         point = known.get(word.at)
         if point is None:
             known[word.at] = Point(word.at, word.value, word.received, word.flag)
-        elif (word.received, word.value) > (point.received, point.value):
+        elif (word.received, word.value) > (point.rank, point.value):
             known[word.at] = Point(word.at, word.value, word.received, point.flag)
-    counting = [known[at] for at in sorted(known) if known[at].received >= voids.get(at, ALWAYS)]
+    counting = [known[at] for at in sorted(known) if known[at].rank >= voids.get(at, ALWAYS)]
     return counting, voids

@@ -29,9 +29,9 @@ ENOUGH_S = 60.0
 SUMS = "select series_id, step_min, bucket, n, sum, min, max, last_at, last, worst_flag from water_rollup"
 WORDS = """
 select distinct on (series_id, at) series_id, at, value, flag from (
-    select series_id, at, received_at, value, flag from water_reading
-    union all select series_id, at, received_at, value, flag from water_revision
-) as said order by series_id, at, value is null, received_at desc, value desc
+    select series_id, at, received_at, value, flag, flags from water_reading
+    union all select series_id, at, received_at, value, flag, flags from water_revision
+) as said order by series_id, at, value is null, coalesce(flags, '') = 'coarse', received_at desc, value desc
 """
 
 instants = st.timedeltas(timedelta(0), timedelta(days=7300)).map(lambda since: datetime(2015, 1, 1, tzinfo=UTC) + since)
@@ -92,7 +92,7 @@ def readings(dice: random.Random) -> list[StationReading]:
     """A day and a half: a flood with spikes and holes, a count beside it, words that are said again otherwise."""
     levels = [said(at, None if dice.random() < 0.03 else level) for at, level in flood(36, 5, 3, 2.8)]
     spiked = [said(200, 7.9), said(905, 7.7), said(400, 50.0)]
-    again = [said(600, 0.4, 700), said(605, 0.41, 1500), said(605, None, 1600)]
+    again = [said(800, 1.99, 900, flags=("coarse",)), said(600, 0.4, 700), said(605, 0.41, 1500), said(605, None, 1600)]
     volts = [said(minute, 12.5 - minute / 1000, element="voltage_v") for minute in range(0, 2160, 30)]
     found = levels + spiked + again + volts
     for _ in range(40):  # some come late, up to a day
