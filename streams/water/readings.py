@@ -21,7 +21,7 @@ from streams.alerts import store as alerts
 from streams.alerts.episodes import Change
 from streams.water import asking_store, store
 from streams.water.block import Said, block_of
-from streams.water.columns import Columns, Requalified, doubted, micros_of, stated_of
+from streams.water.columns import Columns, Requalified, doubted, micros_of, ranks, stated_of
 from streams.water.fold import fold
 from streams.water.links import evidence_links
 from streams.water.qartod import Ints
@@ -149,7 +149,15 @@ class Readings:
         if len(judged):
             folded = fold(
                 self._table,
-                Columns(slots[judged], at[judged], received[judged], value[judged], stated[judged], device[judged]),
+                Columns(
+                    slots[judged],
+                    at[judged],
+                    received[judged],
+                    value[judged],
+                    stated[judged],
+                    device[judged],
+                    ranks(received, rows.flags)[judged],
+                ),
             )
             flag[judged], tests[judged] = folded.flag, folded.tests
             late[judged] |= folded.late

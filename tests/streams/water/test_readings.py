@@ -202,3 +202,19 @@ def test_a_worker_that_starts_knows_what_was_taken_back_and_corrected(database: 
     for record in log:
         ledger(database).apply([record])
     assert content(observer) == once
+
+
+@pytest.mark.parametrize("restarts", [(), (2,), (3,), (2, 3, 4)])
+@pytest.mark.parametrize("is_fine_first", [True, False])
+def test_a_coarse_word_stays_behind_a_fine_one_through_restarts(
+    database: Database, observer: Connection, is_fine_first: bool, restarts: tuple[int, ...]
+) -> None:
+    """With the 1.0 of the hourly report two samples in a row would be over the line of 1.0."""
+    fine, coarse = said(5, 0.996, 5), said(5, 1.0, 9, flags=("coarse",))
+    words = [fine, coarse] if is_fine_first else [coarse, fine]
+    ours = ledger(database)
+    for place, record in enumerate(log_of([said(0, 0.9), *words, said(10, 1.1), said(15, 0.9)], size=1)):
+        if place in restarts:
+            ours = ledger(database)
+        ours.apply([record])
+    assert content(observer)["alerts"] == []
