@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from connectors.kafka import Publisher
+from connectors.lanes import NotConfirmed
+from connectors.transports.actions import LOCK, Actions
 from schemas.alerts import ACKNOWLEDGED, AlertAcknowledged
 from schemas.settings import Settings
 from schemas.topics import SOURCES_HEALTH, WATER_READINGS, partition_of
@@ -112,6 +116,37 @@ def test_acts_are_published_in_their_order_and_one_that_cannot_be_read_holds_up_
     assert town.rows("select who from action where published_at is null order by at") == [
         ("of a later release",), ("unreadable",)
     ]  # fmt: skip
+
+
+def test_what_kafka_has_not_confirmed_waits_and_two_processes_take_turns(town: Town) -> None:
+    body = {"alert_id": str(uuid.uuid4()), "domain": "water", "endpoint": "authority"}
+    _insert(town, "officer", ACKNOWLEDGED, body, 0)
+    dsn, settings = town.database.dsn("connectors"), town.settings
+
+    async def work() -> None:
+        stopped = Publisher(settings.bootstrap, settings.publisher, [], "stopped", unticked=[WATER_READINGS])
+        stopped.start(ticking=False)
+        await stopped.close(0.0)
+        publisher = Publisher(settings.bootstrap, settings.publisher, [], "test", unticked=[WATER_READINGS])
+        publisher.start(ticking=False)
+        async with (
+            await psycopg.AsyncConnection.connect(dsn, autocommit=True) as one,
+            await psycopg.AsyncConnection.connect(dsn, autocommit=True) as other,
+        ):
+            with pytest.raises(NotConfirmed):
+                await Actions(dsn, stopped).publish_some(one)
+            assert waiting(town) == 1
+            async with other.transaction():
+                await other.execute("select pg_advisory_xact_lock(%s)", (LOCK,))
+                assert await Actions(dsn, publisher).publish_some(one) == 0
+            assert await Actions(dsn, publisher).publish_some(one) == 1
+            assert await Actions(dsn, publisher).publish_some(other) == 0
+        await publisher.close()
+
+    asyncio.run(work())
+    assert waiting(town) == 0
+    assert [one.by for one in acts(town.settings)] == ["officer"]
+    assert all(one.schema != "tick.v1" for found in log.batches(settings, WATER_READINGS).values() for one in found)
 
 
 def _insert(town: Town, who: str, schema: str, body: dict[str, Any], second: int) -> None:
