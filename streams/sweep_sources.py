@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from schemas.settings import Settings
-from schemas.topics import PARKING_OBSERVATIONS, SOURCES_HEALTH
+from schemas.topics import PARKING_OBSERVATIONS, SOURCES_HEALTH, WATER_READINGS
 from sql.connect import Connection
 from sql.named import named
 from streams.alerts import store as alerts
@@ -22,7 +22,7 @@ from streams.sources.store import judged_at, lots_by_source
 _SQL = named("sources")
 DOMAIN = "platform"
 SWEEP = "silence"
-WATCHED = (PARKING_OBSERVATIONS.name, SOURCES_HEALTH.name)
+WATCHED = (PARKING_OBSERVATIONS.name, WATER_READINGS.name, SOURCES_HEALTH.name)
 
 
 class Sources(msgspec.Struct, frozen=True):

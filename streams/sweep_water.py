@@ -22,11 +22,11 @@ from sql.connect import Connection
 from sql.named import named
 from sql.registers import read_water
 from streams.alerts import store as alerts
-from streams.alerts.episodes import step
+from streams.alerts.episodes import Change, step
 from streams.parking.due import MINUTE, ceil_minute
 from streams.sweep_rain import Weather
 from streams.sweep_sources import clock_of
-from streams.water import sweep_store
+from streams.water import doubts, doubts_store, sweep_store
 from streams.water.expiry import expiries
 from streams.water.forecast import Outlook
 from streams.water.hazards import HazardRow, Key, Situation, rows
@@ -34,7 +34,7 @@ from streams.water.knowledge import NETWORK, OFFLINE, Judged, SilenceLimits, fin
 from streams.water.listening import watching_since
 from streams.water.reminders import reminders
 from streams.water.rules import ALWAYS, SeriesKey, micros
-from streams.water.standing import Standing, dangers, forecasts, stations_of_network
+from streams.water.standing import Standing, dangers, forecasts, stations_of_network, strangers, withdrawn
 from streams.water.watched import Good, Newest, Stations, Watched, heard_later, keys_of, known_of
 
 STATIONS = Gauge("citysense_water_stations", "Water stations of the newest judged minute", ["knowledge"])
@@ -49,6 +49,8 @@ SWEEP: Final = "water"
 LISTENING: Final = "water_listening"  # its progress: since when the log speaks without a hole
 ATTEMPTS: Final = 5  # a fold that changed the same alert meanwhile goes first
 _OVERTAKEN: Final = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+PATIENCE: Final = timedelta(minutes=2)
+STILL_SENDS: Final = timedelta(hours=1)
 LEVELS: Final = range(5)
 KNOWLEDGE: Final = ("ok", "suspect", "stale", "offline", "never")
 
@@ -124,9 +126,12 @@ def judge_next(connection: Connection, water: Water) -> datetime | None:
 
 
 def _clock(connection: Connection) -> datetime | None:
-    """The least clock of the readings, and of the reports by which holes of the log are known."""
+    """The least clock of the readings, and of the reports by which holes of the log are known: they are not waited for
+    longer than a little, and then nobody is found silent or well."""
     readings, reports = clock_of(connection, WATER_READINGS.name), clock_of(connection, SOURCES_HEALTH.name)
-    return readings if readings is None or reports is None else min(readings, reports)
+    if readings is None or reports is None:
+        return readings
+    return max(min(readings, reports), readings - PATIENCE)
 
 
 def _next(connection: Connection, water: Water, clock: datetime) -> datetime | None:
@@ -150,7 +155,8 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
     watched = stations.at(minute)
     before = water.rows(connection)
     standing = sweep_store.load_standing(connection, minute)
-    in_danger = dangers(standing, watched, stations_of_network(stations.register))
+    of_network = stations_of_network(stations.register)
+    in_danger = dangers(standing, watched, of_network)
     newest = sweep_store.load_newest(connection, keys_of(watched.values()), minute)
     raining = sweep_store.load_raining(connection, _rain_subjects(watched), minute)
     judged = _known(connection, water, minute, watched, newest, before, in_danger, raining)
@@ -160,7 +166,13 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
     projected = forecasts(standing)
     outlooks = _outlooks(connection, stations, projected, before)
     expired = expiries(projected, outlooks, {name: each.rules for name, each in watched.items()}, micros(minute))
-    changes = [*step(of_silence, found, cleared, minute), *reminders(standing, minute), *expired.changes]
+    left = strangers(standing, watched, of_network)
+    changes = [
+        *step(of_silence, found, cleared, minute),
+        *reminders([each for each in standing if each not in left], minute),
+        *expired.changes,
+        *_retired(stations, left, of_network, minute),
+    ]
     situation = Situation(
         minute=minute,
         newest=newest,
@@ -171,12 +183,48 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
         before=before,
     )
     now = rows(watched, judged, situation)
+    changes += _unconfirmed(connection, water, minute, stations, watched, in_danger)
     keys = {(each.station_id, each.hazard) for each in now}
     changed = [each for each in now if before.get((each.station_id, each.hazard)) != each]
     sweep_store.write_hazards(connection, changed, before.keys() - keys, minute)
     alerts.write(connection, changes)
     water.weather.storm(connection, minute, stations.register)
     return now
+
+
+def _unconfirmed(
+    connection: Connection,
+    water: Water,
+    minute: datetime,
+    stations: Stations,
+    watched: Mapping[str, Watched],
+    in_danger: Mapping[Key, Standing],
+) -> list[Change]:
+    """What a single sample says that nothing has confirmed in time."""
+    active = alerts.active(connection, "water", doubts.KINDS)
+    found, cleared = doubts.findings(
+        doubts_store.open_at(connection, minute),
+        {alert.subject: alert.level for alert in active},
+        {key: each.alert.level for key, each in in_danger.items()},
+        doubts.neighbours_of(stations.register),
+        {name: each.rules for name, each in watched.items()},
+        minute,
+        water.zone,
+    )
+    if minute.minute == 0:
+        doubts_store.drop_old(connection, minute)
+    return step(active, found, cleared, minute)
+
+
+def _retired(
+    stations: Stations, left: Sequence[Standing], of_network: Mapping[str, str], minute: datetime
+) -> list[Change]:
+    """A station that is withdrawn may send for a while still; what it sends ends its alerts in better words."""
+    if not left:
+        return []
+    gone = strangers(left, stations.at(minute - STILL_SENDS), of_network)
+    alerts_left = [each.alert for each in gone if each.is_newest]
+    return step(alerts_left, [], [withdrawn(each) for each in gone], minute)
 
 
 def _known(

@@ -1,10 +1,11 @@
 -- What the sweep over water reads and writes. A minute sees what was received up to it, whatever is stored already.
+-- Many stations are asked for in one JSON array: that is read much faster than as many words of an array.
 
--- name: newest(sources, stations, elements, minute)
+-- name: newest(asked, minute)
 -- The newest reading of each series that has any, and its newest good one of the day before that. Of several words about
 -- one time the newest that has a value counts.
 select s.source, s.station, s.element, n.at, n.received_at, n.flag, g.at, coalesce(w.value, g.value)
-from unnest(:sources::text[], :stations::text[], :elements::text[]) as asked (source, station, element)
+from jsonb_to_recordset(:asked::jsonb) as asked (source text, station text, element text)
 join water_series as s on (s.source, s.station, s.element, s.code) = (asked.source, asked.station, asked.element, '')
 cross join lateral (
     select at, received_at, flag from water_reading
@@ -22,10 +23,10 @@ left join lateral (
     order by received_at desc, value desc limit 1
 ) as w on true;
 
--- name: heard(sources, stations, minute)
+-- name: heard(asked, minute)
 -- When stations were last heard, by any of their series: also by one whose clock is ahead, or by what is an hour old.
 select asked.source, asked.station, max(r.received_at)
-from unnest(:sources::text[], :stations::text[]) as asked (source, station)
+from jsonb_to_recordset(:asked::jsonb) as asked (source text, station text)
 join water_series as s using (source, station)
 cross join lateral (
     select received_at from water_reading
@@ -34,10 +35,10 @@ cross join lateral (
 ) as r
 group by asked.source, asked.station;
 
--- name: raining(subjects, minute)
+-- name: raining(asked, minute)
 -- The rain of the last hour, of gauges and over basins, as it was summed last.
 select asked.subject, r.is_areal, r.mm
-from unnest(:subjects::text[]) as asked (subject)
+from jsonb_array_elements_text(:asked::jsonb) as asked (subject)
 cross join (values (false), (true)) as kind (is_areal)
 cross join lateral (
     select is_areal, mm from rain_sum
@@ -82,10 +83,10 @@ left join lateral (
 ) as e on true
 left join alert_acknowledgement as k on k.alert_id = asked.alert_id and k.received_at <= :minute;
 
--- name: kept(sources, stations, elements)
+-- name: kept(asked)
 -- What the folds remember of series that are not at rest.
 select s.source, s.station, s.element, w.kept
-from unnest(:sources::text[], :stations::text[], :elements::text[]) as asked (source, station, element)
+from jsonb_to_recordset(:asked::jsonb) as asked (source text, station text, element text)
 join water_series as s on (s.source, s.station, s.element, s.code) = (asked.source, asked.station, asked.element, '')
 join water_state as w using (series_id);
 
@@ -101,16 +102,14 @@ select version from register_version where register = 'water';
 select station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at, value, observed_at, state
 from water_hazard;
 
--- name: put_hazards(station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at, value, observed_at, state, at)!
+-- name: put_hazards(rows, at)!
 insert into water_hazard (station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at,
     value, observed_at, state, updated_at)
 select n.station_id, n.hazard, n.level, n.since, n.knowledge, n.knowledge_since, n.forecast_level, n.forecast_at,
-    n.value, n.observed_at, n.state::jsonb, :at
-from unnest(:station_id::text[], :hazard::text[], :level::smallint[], :since::timestamptz[], :knowledge::text[],
-    :knowledge_since::timestamptz[], :forecast_level::smallint[], :forecast_at::timestamptz[], :value::float8[],
-    :observed_at::timestamptz[], :state::text[])
-    as n (station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at, value, observed_at,
-        state)
+    n.value, n.observed_at, n.state, :at
+from jsonb_to_recordset(:rows::jsonb) as n (station_id text, hazard text, level smallint, since timestamptz,
+    knowledge text, knowledge_since timestamptz, forecast_level smallint, forecast_at timestamptz,
+    value double precision, observed_at timestamptz, state jsonb)
 order by n.station_id, n.hazard
 on conflict (station_id, hazard) do update set level = excluded.level, since = excluded.since,
     knowledge = excluded.knowledge, knowledge_since = excluded.knowledge_since, forecast_level = excluded.forecast_level,

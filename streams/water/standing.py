@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from schemas.water_registers import WaterRegister
-from streams.alerts.episodes import Alert
+from streams.alerts.episodes import Alert, Clearing
 from streams.water.knowledge import NETWORK, OFFLINE
 
+OF_NETWORK: Final = ("reversal", "blockage", "pump_idle")
 FORECAST: Final = "_forecast"  # what the kind of an alert of a forecast ends with
+
+UNCONFIRMED: Final = "_unconfirmed"  # .. and of one of what a single sample says
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +30,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def is_danger(self) -> bool:
         """Whether it says that something is dangerous now; not that it may be, nor that nothing is known."""
         kind = self.alert.subject.kind
-        return kind not in (OFFLINE, NETWORK) and not self.is_forecast
+        return kind not in (OFFLINE, NETWORK) and not kind.endswith((FORECAST, UNCONFIRMED))
 
     @property
     def is_forecast(self) -> bool:
@@ -64,3 +67,28 @@ def forecasts(standing: Iterable[Standing]) -> dict[tuple[str, str], Standing]:
         for each in standing
         if each.is_forecast
     }
+
+
+def strangers(
+    standing: Iterable[Standing], known: Collection[str], of_network: Collection[str]
+) -> tuple[Standing, ...]:
+    """What stands of stations that are no more. Of the pipes it is judged, and ended, by what is known of them."""
+    return tuple(
+        each
+        for each in standing
+        if (each.is_danger or each.is_forecast)
+        and each.alert.subject.kind not in OF_NETWORK
+        and each.alert.subject.subject not in known
+        and each.alert.subject.subject not in of_network
+    )
+
+
+def withdrawn(standing: Standing) -> Clearing:
+    """The end of what is said of a station that is no more: nothing will be heard that could end it."""
+    subject = standing.alert.subject
+    return Clearing(
+        subject=subject,
+        sentence_zh=f"测站 {subject.subject} 已撤除，其预警随之结束，当地现状未知。",
+        sentence_en=f"Station {subject.subject} is withdrawn and its alert ends; how it is there is not known.",
+        detail={"ended_by": "withdrawn"},
+    )

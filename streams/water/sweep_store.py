@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from msgspec.structs import astuple
 
 from sql.connect import Connection
 from sql.named import named
 from streams.alerts.episodes import Alert, Subject
 from streams.water.hazards import HazardRow, Key
-from streams.water.knowledge import REMIND
 from streams.water.rules import SeriesKey, micros
 from streams.water.series import Kept, unpack
 from streams.water.standing import Standing
@@ -37,7 +36,7 @@ def load_newest(connection: Connection, keys: Sequence[SeriesKey], minute: datet
             micros(at), micros(received_at), flag, None if good_at is None else micros(good_at), value
         )
         for source, station, element, at, received_at, flag, good_at, value in _SQL.newest(
-            connection, **_columns(keys), minute=minute
+            connection, asked=_asked(keys), minute=minute
         )
     }
 
@@ -46,14 +45,13 @@ def load_heard(
     connection: Connection, stations: Collection[tuple[str, str]], minute: datetime
 ) -> dict[tuple[str, str], int]:
     """When stations were heard last within the hour, by whatever they said."""
-    asked = sorted(stations)
-    rows = _SQL.heard(connection, sources=[one[0] for one in asked], stations=[one[1] for one in asked], minute=minute)
+    rows = _SQL.heard(connection, asked=_asked(sorted(stations)), minute=minute)
     return {(source, station): micros(at) for source, station, at in rows}
 
 
 def load_raining(connection: Connection, subjects: Collection[str], minute: datetime) -> dict[tuple[str, bool], float]:
     """The rain of the last hour, by (station, False) or (basin, True); who is not here is not known."""
-    rows = _SQL.raining(connection, subjects=sorted(subjects), minute=minute)
+    rows = _SQL.raining(connection, asked=_json(sorted(subjects)), minute=minute)
     return {(subject, is_areal): mm for subject, is_areal, mm in rows}
 
 
@@ -75,7 +73,7 @@ def load_standing(connection: Connection, minute: datetime) -> list[Standing]:
         )
         for row in _SQL.standing(connection, minute=minute)
     ]
-    asked = [each.alert.alert_id for each in found if each.is_danger and each.alert.level >= min(REMIND)]
+    asked = [each.alert.alert_id for each in found if each.is_danger]
     told = {row[0]: row[1:] for row in _SQL.told(connection, alert_ids=asked, minute=minute)} if asked else {}
     return [
         msgspec.structs.replace(
@@ -88,7 +86,7 @@ def load_standing(connection: Connection, minute: datetime) -> list[Standing]:
 
 
 def load_kept(connection: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, Kept]:
-    rows = _SQL.kept(connection, **_columns(keys))
+    rows = _SQL.kept(connection, asked=_asked(keys))
     return {(source, station, element): unpack(bytes(kept)) for source, station, element, kept in rows}
 
 
@@ -101,13 +99,15 @@ def load_hazards(connection: Connection) -> dict[Key, HazardRow]:
 def write_hazards(connection: Connection, rows: Sequence[HazardRow], gone: Iterable[Key], minute: datetime) -> None:
     """Rows that changed, and the keys of those that are no more. Promise: once, in the caller's transaction."""
     if rows:
-        columns = dict(zip(HazardRow.__struct_fields__, map(list, zip(*map(astuple, rows), strict=True)), strict=True))
-        columns["state"] = [msgspec.json.encode(state).decode() for state in columns["state"]]
-        _SQL.put_hazards(connection, **columns, at=minute)
+        _SQL.put_hazards(connection, rows=_json(rows), at=minute)
     keys = sorted(gone)
     if keys:
         _SQL.drop_hazards(connection, station_id=[key[0] for key in keys], hazard=[key[1] for key in keys])
 
 
-def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[str]]:
-    return {name: [key[place] for key in keys] for place, name in enumerate(("sources", "stations", "elements"))}
+def _asked(keys: Iterable[tuple[str, ...]]) -> str:
+    return _json([dict(zip(("source", "station", "element"), key, strict=False)) for key in keys])
+
+
+def _json(rows: Sequence[Any]) -> str:
+    return msgspec.json.encode(rows).decode()
