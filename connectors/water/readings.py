@@ -20,7 +20,6 @@ from schemas.fields import EARLIEST
 from schemas.water import StationReading
 
 FOOT_M = Decimal("0.3048")
-INCH_MM = Decimal("25.4")
 LARGEST = Decimal(10**9)
 FACTORS: dict[str, Decimal] = {  # from a source's unit to ours
     "m": Decimal(1), "mm": Decimal("0.001"), "cm": Decimal("0.01"), "ft": FOOT_M,

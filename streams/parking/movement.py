@@ -7,8 +7,8 @@ Time only counts while observations arrive: a silent source is stale, not frozen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from math import exp
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,21 +61,3 @@ def is_frozen(state: dict[str, Any] | None, rates: Rates | None, limits: Parking
     if rates is None:
         return bool(state["idle_day_s"] >= limits.frozen_fallback_s)
     return bool(still_s >= limits.frozen_min_s and exp(-state["expected"]) < limits.frozen_probability)
-
-
-def rates_of(points: Iterable[tuple[datetime, int]], zone: ZoneInfo) -> list[float | None]:
-    """Learn the rates of a lot from its (time, count) history, oldest first."""
-    changes = [0] * HOURS_OF_WEEK
-    observed_s = [0.0] * HOURS_OF_WEEK
-    before: tuple[datetime, int] | None = None
-    for at, count in points:
-        if before is not None and at > before[0] and at - before[0] <= timedelta(seconds=LONGEST_STEP_S):
-            hour = at.astimezone(zone)
-            index = hour.weekday() * 24 + hour.hour
-            observed_s[index] += (at - before[0]).total_seconds()
-            changes[index] += count != before[1]
-        before = (at, count)
-    return [
-        None if seconds < ENOUGH_OBSERVED_S else number * 3600 / seconds
-        for number, seconds in zip(changes, observed_s, strict=True)
-    ]

@@ -11,7 +11,7 @@ A state is a value made of the samples in the order of their own times, so it do
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -20,8 +20,6 @@ from streams.water.rules import HOUR, HazardRules, LevelRule
 RULE: Final = "danger/1"  # the version that every transition names
 TURNS: Final = 3  # more changes of direction in an hour are flapping
 NOT: Final = -(1 << 62)
-
-Phase = Literal["normal", "pending", "active", "clearing"]
 
 
 class Comparator(msgspec.Struct, frozen=True):
@@ -77,12 +75,6 @@ class Danger(msgspec.Struct, frozen=True):
     def is_resting(self) -> bool:
         """Nothing is remembered: the next quiet sample need not be looked at."""
         return self.peak_at == 0 and not self.turns and self.episode is None
-
-    def phase(self, value: float, rules: HazardRules) -> Phase:
-        if self.level:
-            rule = next((rule for rule in rules.levels if rule.level == self.level), None)
-            return "clearing" if rule is not None and value < rule.off else "active"
-        return "pending" if any(each.count for each in self.comparators) else "normal"
 
 
 REST: Final = Danger()

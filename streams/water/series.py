@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from streams.water.columns import COARSEST
 from streams.water.forecast import FLOOR, Outlook
-from streams.water.qartod import Bools, Flags, Floats, Ints
+from streams.water.qartod import Bools, Floats, Ints
 from streams.water.rain import AMOUNTS, COUNTS, LONGEST, Record, record_of, severity
 from streams.water.revisions import Told
 from streams.water.ring import Ring, Slots
@@ -320,7 +320,3 @@ def severities(rules: SeriesRules, record: Record, ats: Ints) -> Floats:
         if period.rain and within.any():
             found[within] = severity(record, ats[within], period.rain)
     return found
-
-
-def flags_of(marks: Flags) -> Flags:
-    return marks & np.uint8(FLAG_MASK)

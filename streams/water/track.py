@@ -109,8 +109,4 @@ def judge(dangers: dict[str, Danger], rules: SeriesRules, sample: Accepted, ende
     return dangers if after is None else after
 
 
-def flag_of(mark: int) -> int:
-    return mark & FLAG_MASK
-
-
 assert (GOOD, UNKNOWN, FAIL) == (1, 2, 4)  # noqa: S101 - a mark's low bits are the flag

@@ -1,4 +1,4 @@
-"""What is sent to an HJ 212 station? Answers: to data (9014), to a notice (9013), to a question's way (9011, 9012)."""
+"""What is sent to an HJ 212 station? Answers: to data (9014), to a notice (9013)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,8 @@ def answer(message: Message) -> bytes | None:
     return _of(packet, NOTICE_ANSWER if packet.command in _NOTICES else DATA_ANSWER)
 
 
-def request_answer(packet: Packet, code: int = 1) -> bytes:
-    """9011, to a request of the other side. 1 ready, 2 refused, 3 wrong password."""
-    return _of(packet, REQUEST_ANSWER, f"QnRtn={code}")
-
-
-def result(packet: Packet, code: int = 1) -> bytes:
-    """9012, what became of it. 1 done, 2 failed, 100 no data."""
-    return _of(packet, RESULT, f"ExeRtn={code}")
-
-
-def _of(packet: Packet, command: str, parameters: str = "") -> bytes:
+def _of(packet: Packet, command: str) -> bytes:
     fields = [f"QN={packet.fields['QN']}"] if packet.fields.get("QN") else []
     fields += [f"ST={SYSTEM}", f"CN={command}", f"PW={packet.password}", f"MN={packet.station}"]
     fields.append(f"Flag={packet.flag & ~3}")  # the version, nothing asked, not split
-    return encode(";".join(fields), parameters)
+    return encode(";".join(fields), "")

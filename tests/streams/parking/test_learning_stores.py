@@ -15,8 +15,8 @@ from schemas.minute import LotMinute
 from sql.connect import Connection, connect
 from streams.parking import forecast_store, minute_store, movement_store
 from streams.parking.forecast import Score, Settled
-from streams.parking.movement import rates_of
 from tests.conftest import Database
+from tests.streams.parking.rates import rates_of
 from tests.streams.parking.test_minute_store import lot, run
 
 pytestmark = pytest.mark.stack

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from streams.parking.latest import Latest
-from streams.parking.movement import follow, is_frozen, rates_of
+from streams.parking.movement import follow, is_frozen
 from tests.streams.parking.district import LIMITS, at
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -60,11 +60,3 @@ def test_flags_and_silence_are_not_frozen() -> None:
 def test_an_older_observation_changes_nothing() -> None:
     state = still(at("10:00"), 10, LIVELY)
     assert follow(state, says(at("10:05"), free=3), LIVELY, ZONE) is state
-
-
-def test_rates_are_learned_per_hour_of_the_week() -> None:
-    start = at("10:00", "2026-11-02")  # a Monday
-    points = [(start + timedelta(weeks=week, minutes=minute), minute // 5) for week in range(3) for minute in range(60)]
-    rates = rates_of(points, ZONE)
-    assert rates[10] is not None and 10 < rates[10] < 13
-    assert rates[11] is None

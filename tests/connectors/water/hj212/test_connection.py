@@ -165,12 +165,6 @@ def test_the_answer_to_data_has_its_qn() -> None:
     assert told_back.key == ("440303SW0007", "20261124100005123")
 
 
-def test_answers_to_requests() -> None:
-    asked = message(packet(cn="1011", flag=5)).packet
-    assert message(replies.request_answer(asked)).packet.parameters == "QnRtn=1"
-    assert message(replies.result(asked, 100)).packet.parameters == "ExeRtn=100"
-
-
 def test_a_packet_without_qn_has_no_key() -> None:
     assert message(encode("ST=32;CN=2011;PW=1;MN=LD1", "DataTime=20261124100000;011-Rtd=1")).packet.key is None
 
