@@ -91,6 +91,7 @@ def revise(
             told.append(Told(changes[-1].alert, was, True))
         else:
             told.append(known)
+    changes.sort(key=lambda change: change.alert.ended_at is None)  # ends first: never two alerts of one danger
     return told, changes
 
 
