@@ -13,7 +13,7 @@ from typing import Any
 from connectors.decoding import Decoded, SourceContext, Unreadable
 from connectors.items import Misfit, array, clipped, decode_items
 from connectors.water.readings import observed_at, reading_of, scaled
-from connectors.water.usgs import NO_DATA, measured
+from connectors.water.usgs import NO_DATA, measured, station_of
 from connectors.words import ident
 
 _Item = tuple[dict[str, Any], dict[str, Any], Any]  # a series, one of its values[], one value of it
@@ -60,7 +60,7 @@ def _fields(item: _Item, source: SourceContext) -> dict[str, Any]:
     return {
         "observed_at": observed_at(value.get("dateTime"), source),
         **measured(
-            site,
+            station_of(site, code),
             code,
             unit.get("unitCode") if isinstance(unit, dict) else None,
             value.get("value"),

@@ -3,6 +3,7 @@
 `/collections/latest-continuous/items` and `continuous/items`: GeoJSON features whose values are strings. The id of a
 feature is not stable, so a reading is known by location, parameter and time. Two series of one parameter at one place
 (two sensors) differ in time_series_id alone: `options.series = {"<time_series_id>" = "<station>"}` keeps them apart.
+A level above another datum than the gage's own is another station: `USGS-01646500/63160`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ PARAMETERS: dict[str, tuple[Element, str]] = {
     "72255": ("velocity_ms", "ft/s"),
     "00010": ("temperature_c", "degC"),
 }
+_USUAL = frozenset(("00065", "00060", "00055", "00010"))  # others of the same quantity stand behind the station's name
 _UNITS: dict[str, tuple[str, ...]] = {
     "level_m": ("ft", "m"),
     "flow_m3s": ("ft^3/s", "ft3/s", "m3/s"),
@@ -63,13 +65,18 @@ def _fields(feature: dict[str, Any], source: SourceContext) -> dict[str, Any]:
     station = ident(record.get("monitoring_location_id"), "monitoring_location_id")
     named = source.options.get("series", {})
     series = record.get("time_series_id")
-    if isinstance(named, dict) and isinstance(series, str) and isinstance(named.get(series), str):
-        station = named[series]
+    is_named = isinstance(named, dict) and isinstance(series, str) and isinstance(named.get(series), str)
+    station = named[series] if is_named else station_of(station, code)
     said = [record.get("approval_status"), *_list(record.get("qualifier"))]
     return {
         "observed_at": observed_at(record.get("time"), source),
         **measured(station, code, record.get("unit_of_measure"), record.get("value"), said),
     }
+
+
+def station_of(location: str, code: str) -> str:
+    """Two parameters of one quantity (a stage and an elevation above a datum) must not be one series."""
+    return location if code in _USUAL or code not in PARAMETERS else f"{location}/{code}"
 
 
 def measured(
