@@ -23,9 +23,11 @@ WAITS_AT_MOST: Final = 10 * MINUTE  # where a threshold says no end
 class Question(NamedTuple):
     station_id: str
     element: str  # that is judged
+    hazard: str
     since: int  # the sample that is to be confirmed
     doubt: Doubt
     level: int  # that would be raised
+    value: float
     overdue_at: int  # from then on it has waited longer than its threshold allows
 
     @property
@@ -52,11 +54,11 @@ def questions(table: SeriesTable, slots: Iterable[int]) -> list[Question]:
         line = track.line
         if line.held_at is not None:
             hazards = period_at(rules, line.held_at).hazards
-            over = [rule for hazard in hazards for rule in hazard.levels if line.held_value >= rule.on]
+            over = [(rule, each.hazard) for each in hazards for rule in each.levels if line.held_value >= rule.on]
             if over:
-                wait = min(rule.confirm_max for rule in over)
-                top = max(rule.level for rule in over)
-                found.append(Question(station, element, line.held_at, "jump", top, line.held_at + wait))
+                since, wait = line.held_at, min(rule.confirm_max for rule, _ in over)
+                top, name = max(over, key=lambda each: each[0].level)
+                found.append(Question(station, element, name, since, "jump", top.level, line.held_value, since + wait))
         for hazard in period_at(rules, int(table.last_at[slot])).hazards:
             danger = track.dangers.get(hazard.hazard)
             if danger is None:
@@ -68,6 +70,8 @@ def questions(table: SeriesTable, slots: Iterable[int]) -> list[Question]:
             ]
             if waiting:
                 rule, comparator = waiting[-1]
-                overdue_at = comparator.first + rule.confirm_max
-                found.append(Question(station, element, comparator.first, "crossing", rule.level, overdue_at))
+                since, overdue_at = comparator.first, comparator.first + rule.confirm_max
+                found.append(
+                    Question(station, element, hazard.hazard, since, "crossing", rule.level, danger.peak, overdue_at)
+                )
     return found

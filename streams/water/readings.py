@@ -19,7 +19,7 @@ from sql.copy import Streaming
 from sql.registers import read_water
 from streams.alerts import store as alerts
 from streams.alerts.episodes import Change
-from streams.water import asking_store, store
+from streams.water import asking_store, doubts_store, store
 from streams.water.block import Said, block_of
 from streams.water.columns import Columns, Requalified, doubted, micros_of, ranks, stated_of
 from streams.water.fold import fold
@@ -187,6 +187,10 @@ class Readings:
             store.write_kept(cursor, kept, self._clock)
             doubts = questions(self._table, self._changed_slots)
             asking_store.ask(cursor, doubts, self._clock, self._askable)
+            changed = {
+                (self._table.rules[slot].station_id, self._table.rules[slot].element) for slot in self._changed_slots
+            }
+            doubts_store.keep(cursor, sorted(changed), doubts, self._clock)
         if self._changes:
             alerts.write(cursor.connection, self._changes)
         self._drop_changes()
