@@ -6,24 +6,51 @@ select s.source, s.station, s.element, s.series_id
 from unnest(:sources::text[], :stations::text[], :elements::text[]) as asked (source, station, element)
 join water_series as s using (source, station, element) where s.code = '';
 
+-- name: revised(numbers, since, until)
+-- The series that have another word about a time after `since`.
+select distinct series_id from water_revision
+where series_id = any(:numbers::int[]) and at > :since and at <= :until and received_at <= :until;
+
 -- name: samples(numbers, since, received_after, until)
--- Good samples after `since` of each series, in order, and whether they are news. Of several words about one time the
--- newest that has a value counts, as in the folds.
-select s.series_id, w.at, w.value, w.is_news
+-- Good samples after `since` of each series, as columns in order of time (microseconds since 1970), and the earliest one
+-- that is news.
+select s.series_id, w.ats, w.vals, w.news_at
 from unnest(:numbers::int[]) as s (series_id)
 cross join lateral (
-    select distinct on (at) at, value, flag, max(received_at) over (partition by at) > :received_after as is_news
+    select array_agg((extract(epoch from at) * 1000000)::bigint) as ats, array_agg(value) as vals,
+        (extract(epoch from min(at) filter (where received_at > :received_after)) * 1000000)::bigint as news_at
     from (
-        select at, received_at, value, flag from water_reading
+        select at, received_at, value from water_reading
         where series_id = s.series_id and at > :since and at <= :until and received_at <= :until
-        union all
-        select at, received_at, value, flag from water_revision
-        where series_id = s.series_id and at > :since and at <= :until and received_at <= :until
+            and flag = 1 and value is not null
+        order by at
     ) as said
-    order by at, value is null, received_at desc, value desc
+    having count(*) > 0
 ) as w
-where w.flag = 1 and w.value is not null
-order by s.series_id, w.at;
+order by s.series_id;
+
+-- name: revised_samples(numbers, since, received_after, until)
+-- The same of series with several words about one time: the newest that has a value counts, as in the folds.
+select s.series_id, w.ats, w.vals, w.news_at
+from unnest(:numbers::int[]) as s (series_id)
+cross join lateral (
+    select array_agg((extract(epoch from at) * 1000000)::bigint order by at) as ats, array_agg(value order by at) as vals,
+        (extract(epoch from min(at) filter (where newest > :received_after)) * 1000000)::bigint as news_at
+    from (
+        select distinct on (at) at, value, flag, max(received_at) over (partition by at) as newest
+        from (
+            select at, received_at, value, flag from water_reading
+            where series_id = s.series_id and at > :since and at <= :until and received_at <= :until
+            union all
+            select at, received_at, value, flag from water_revision
+            where series_id = s.series_id and at > :since and at <= :until and received_at <= :until
+        ) as said
+        order by at, value is null, received_at desc, value desc
+    ) as word
+    where flag = 1 and value is not null
+    having count(*) > 0
+) as w
+order by s.series_id;
 
 -- name: late(numbers, since, received_after, until)
 -- What became known of times long past: the earliest of each series.

@@ -39,17 +39,16 @@ def load_samples(
 ) -> dict[int, Said]:
     """Of each of these series that has any, what was received up to `until` of times after `since`."""
     found: dict[int, Said] = {}
-    for first in range(0, len(numbers), SERIES_AT_ONCE):
-        rows: dict[int, list[tuple[int, float, bool]]] = {}
-        for number, at, value, is_news in _SQL.samples(
-            connection, numbers=list(numbers[first : first + SERIES_AT_ONCE]), since=instant(since),
-            received_after=received_after, until=until,
-        ):  # fmt: skip
-            rows.setdefault(number, []).append((micros(at), value, is_news))
-        for number, own in rows.items():
-            ats, values, news = zip(*own, strict=True)
-            samples = Samples(np.array(ats, np.int64), np.array(values, np.float64))
-            found[number] = Said(samples, next((at for at, is_news in zip(ats, news, strict=True) if is_news), None))
+    span = {"since": instant(since), "until": until}
+    revised = {row[0] for row in _SQL.revised(connection, numbers=list(numbers), **span)}
+    for query, own in (
+        (_SQL.samples, [number for number in numbers if number not in revised]),
+        (_SQL.revised_samples, sorted(revised)),
+    ):
+        for first in range(0, len(own), SERIES_AT_ONCE):
+            some = own[first : first + SERIES_AT_ONCE]
+            for number, ats, values, news_at in query(connection, numbers=some, received_after=received_after, **span):
+                found[number] = Said(Samples(np.array(ats, np.int64), np.array(values, np.float64)), news_at)
     return found
 
 

@@ -135,6 +135,19 @@ def test_what_was_received_after_the_minute_does_not_count_yet(district: Distric
     assert district.sums(60)["g1", 1][0] == pytest.approx(11.8)
 
 
+def test_another_word_about_a_time_is_the_one_that_counts(district: District) -> None:
+    district.say("g1", steady(0, 60, 310.0, 0.2))
+    district.sweep(60)
+    assert district.sums(60)["g1", 1][0] == pytest.approx(11.8)
+    district.say("g1", [(59, 325.0)], heard=61)
+    district.sweep(65)
+    assert district.sums(60)["g1", 1][0] == pytest.approx(15.0)
+    district.weather = Weather(ZONE)
+    district.say("g1", [(66, 326.0)])
+    district.sweep(70)
+    assert district.sums(70)["g1", 1][0] == pytest.approx(14.0)
+
+
 def test_counts_raise_colours_and_a_reset_raises_none(district: District) -> None:
     district.say("g1", steady(0, 20, 5_000.0, 0.0))
     district.say("g1", steady(20, 40, 0.0, 0.0))  # a reset: no rain of 5,000 mm
