@@ -52,7 +52,7 @@ class SensorHeight(msgspec.Struct, frozen=True, kw_only=True):
 
     station_id: str
     height_m: float
-    lowest_point_m: float = 0.0
+    lowest_point_m: float = 0.0  # how much lower the deepest point beside it lies: for people, nothing is judged by it
     valid_from: datetime
     valid_to: datetime | None = None
 

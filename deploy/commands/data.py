@@ -126,7 +126,7 @@ def _value_of(option: str, arguments: list[str]) -> str:
 
 
 def register(context: typer.Context) -> None:
-    """The registers: lots, pools, prices, share windows, calendar.
+    """The registers: car parks, prices, share windows, calendar; stations, thresholds, the pipe network.
 
     [bold]./citysense register load FOLDER[/]       CSV files, with a report row by row
     [bold]./citysense register held[/]              changes that wait for a person (a capacity that jumped)
