@@ -1,20 +1,23 @@
 -- What the sweep over water reads and writes. A minute sees what was received up to it, whatever is stored already.
 -- Many stations are asked for in one JSON array: that is read much faster than as many words of an array.
 
--- name: newest(asked, minute)
--- The newest reading of each series that has any, and its newest good one of the day before that. Of several words about
--- one time the newest that has a value counts.
+-- name: newest(asked, minute, since)
+-- The newest reading of each series that has any after `since`, and its newest good one of the day before that. Of
+-- several words about one time the newest that has a value counts. Only the chunks after `since` are looked at.
 select s.source, s.station, s.element, n.at, n.received_at, n.flag, g.at, coalesce(w.value, g.value)
 from jsonb_to_recordset(:asked::jsonb) as asked (source text, station text, element text)
 join water_series as s on (s.source, s.station, s.element, s.code) = (asked.source, asked.station, asked.element, '')
 cross join lateral (
     select at, received_at, flag from water_reading
-    where series_id = s.series_id and at <= :minute::timestamptz + interval '5 minutes' and received_at <= :minute
+    where series_id = s.series_id and at > :since and at <= :minute::timestamptz + interval '5 minutes'
+        and received_at <= :minute
     order by at desc limit 1
 ) as n
 left join lateral (
     select at, value from water_reading
-    where series_id = s.series_id and at <= n.at and at > n.at - interval '1 day' and received_at <= :minute and flag = 1
+    where series_id = s.series_id and at > :since::timestamptz - interval '1 day'
+        and at <= :minute::timestamptz + interval '5 minutes' and at <= n.at and at > n.at - interval '1 day'
+        and received_at <= :minute and flag = 1
     order by at desc limit 1
 ) as g on true
 left join lateral (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from schemas.fields import EARLIEST
 from sql.connect import Connection
 from sql.named import named
 from streams.alerts.episodes import Alert, Subject
@@ -30,13 +31,21 @@ def first_reading(connection: Connection) -> datetime | None:
 
 
 def load_newest(connection: Connection, keys: Sequence[SeriesKey], minute: datetime) -> dict[SeriesKey, Newest]:
-    """Of each series that has any reading that was received up to the minute."""
+    """Of each series that has any reading that was received up to the minute. Most have one of the last day."""
+    found = _newest(connection, keys, minute, minute - timedelta(days=1))
+    silent = [key for key in keys if key not in found]
+    return found | _newest(connection, silent, minute, EARLIEST) if silent else found
+
+
+def _newest(
+    connection: Connection, keys: Sequence[SeriesKey], minute: datetime, since: datetime
+) -> dict[SeriesKey, Newest]:
     return {
         (source, station, element): Newest(
             micros(at), micros(received_at), flag, None if good_at is None else micros(good_at), value
         )
         for source, station, element, at, received_at, flag, good_at, value in _SQL.newest(
-            connection, asked=_asked(keys), minute=minute
+            connection, asked=_asked(keys), minute=minute, since=since
         )
     }
 
