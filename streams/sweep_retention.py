@@ -10,6 +10,7 @@ from sql.named import named
 
 _SQL = named("sources")
 _WATER = named("water")
+_STORM = named("storm")
 SWEEP = "retention"
 EVERY = timedelta(days=1)
 CHUNKS = 2  # of one table in one go
@@ -42,6 +43,7 @@ def drop_old(connection: Connection, keep: Retention, wall: datetime) -> int:
         (_WATER.delete_old_words, keep.readings_days),
         (_WATER.delete_old_tests, keep.readings_days),
         (_WATER.delete_old_deliveries, keep.deliveries_days),
+        (_STORM.delete_old_views, keep.alert_events_days),
     ):
         with connection.transaction():
             gone += delete(connection, older_than=wall - timedelta(days=days), at_most=ROWS)

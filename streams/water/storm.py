@@ -23,9 +23,10 @@ STORM_MM: Final[Mapping[int, float]] = {1: 20.0, 3: 50.0, 6: 80.0}  # areal mean
 SOON_MIN: Final = 60.0  # what crosses later is not listed
 LEAST_SLOPE: Final = 0.001  # of the value in a minute: less is no rise
 HEAVY_1H_MM: Final = 20.0
-POINTS_OF_LEVEL: Final = 25.0  # that stands; of one that is soon reached a part, so what stands goes before it
-POINTS_OF_BLIND: Final = 30.0
-POINTS_OF_PRIORITY: Final = 5.0
+POINTS_OF_LEVEL: Final = 40.0  # that stands: it weighs more than all that is only likely
+POINTS_OF_SOON: Final = 25.0  # of each level that is about to be reached, less the later that is
+POINTS_OF_BLIND: Final = 40.0
+POINTS_OF_PRIORITY: Final = 3.0
 POINTS_OF_HEAVY_RAIN: Final = 10.0
 POINTS_OF_UPSTREAM: Final = 10.0
 POINTS_OF_NEAR: Final = 10.0
@@ -196,7 +197,7 @@ def _closing(asset: Asset, now: int) -> Closing:
         level, minutes = found
         left = max(asset.at + round(minutes * MINUTE) - now, 0) / MINUTE
         if left <= SOON_MIN:
-            points = round(POINTS_OF_LEVEL * (level - asset.level) * (1 - left / SOON_MIN), 1)
+            points = round(POINTS_OF_SOON * (level - asset.level) * (1 - left / SOON_MIN), 1)
             zh, en = f"约 {left:.0f} 分钟后达到{COLOUR_ZH[level]}", f"{COLOUR_EN[level]} in about {left:.0f} min"
             reasons.append(Reason(zh, en, points))
     reasons += [*_rain(asset), *_around(asset)]

@@ -69,9 +69,9 @@ def test_underpasses_are_closed_in_the_order_of_their_points_and_each_says_why()
     ]
     view = storm_view(assets, {}, NOW, ZONE)
     assert [(each.station_id, each.points) for each in view.close_first] == [
-        ("under_water", 75.0),
-        ("blind", 40.0),
-        ("soon", 38.8),
+        ("under_water", 120.0),
+        ("blind", 50.0),
+        ("soon", 32.8),
     ]
     for each in view.close_first:
         assert each.points == sum(reason.points for reason in each.reasons)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
+from schemas.sections import Retention
 from schemas.storm import StormView
 from schemas.water_registers import Edge, Neighbour, Node, StationKind, WaterRegister
 from sql.connect import connect
+from streams.sweep_retention import drop_old
+from streams.water import storm_store
 from tests.conftest import Database
 from tests.streams.water.river import FROM, station
 from tests.streams.water.sweeping import District, at, district_of, steady
@@ -194,3 +198,10 @@ def test_nodes_and_underpasses_without_lines_of_their_own_are_judged_by_the_defa
     assert "to be set by the water authority" in alerts["p1", "surcharge"][1]
     assert alerts["u1", "ponding"][0] == 3
     assert FROM.year == 2015
+
+
+def test_views_are_kept_as_long_as_alerts(district: District) -> None:
+    for when in (at(0), at(0) - timedelta(days=40)):
+        storm_store.put_view(district.connection, StormView(at=when, is_active=True, why=()))
+    assert drop_old(district.connection, Retention(alert_events_days=30), at(60)) == 1
+    assert [when for when, _, _ in views(district)] == [at(0)]
