@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import psycopg
@@ -22,6 +22,7 @@ from schemas.settings import Settings
 from sql.connect import Connection, connect
 from sql.named import named
 from streams.errors import Verdict, classify
+from streams.parking.due import MINUTE
 from streams.sweep_endpoints import judge_endpoints
 from streams.sweep_minutes import Minutes
 from streams.sweep_retention import drop_old
@@ -54,6 +55,7 @@ _SESSION = (
 )
 _ALERTS = named("alerts")
 _SOURCES = named("sources")
+EXPECTED = timedelta(seconds=6)  # longer than the grace of a minute
 NAME = "sweeps"  # as the topic of its incidents
 
 
@@ -113,7 +115,8 @@ def sweep(
     while not stop.is_set():
         worked = _minute(connection, minutes, wall)
         worked = judge_next(connection, sources) is not None or worked
-        worked = judge_water(connection, water) is not None or worked
+        if not _is_expected(minutes.newest, wall()):
+            worked = judge_water(connection, water) is not None or worked
         if not worked:
             worked = _revise(connection, minutes, wall)
         if monotonic() - looked_rarely >= RARELY_S:
@@ -130,6 +133,11 @@ def sweep(
                 WATER_LAG.set((wall() - water.newest).total_seconds())
         if not worked:
             stop.wait(LOOK_S)
+
+
+def _is_expected(newest: datetime | None, wall: datetime) -> bool:
+    """Is the next minute of parking due any moment? It is published within seconds, so water waits for it that long."""
+    return newest is not None and MINUTE <= wall - newest < MINUTE + EXPECTED
 
 
 def _minute(connection: Connection, minutes: Minutes, wall: Callable[[], datetime]) -> bool:
