@@ -13,6 +13,7 @@ from schemas.settings import Settings
 from tests.chaos.water import Post, Reading, Said, ports, posts, said
 
 OPENING_S = 1.0
+LATE_MIN = 25  # of each 50 minutes of a device
 ANSWER_S = 3.0  # so long a station waits before it sends the same again
 
 
@@ -89,14 +90,26 @@ class Stations:
         await asyncio.gather(*(self._send(post, every_s, quiet) for post in self._devices))
 
     async def _send(self, post: Post, every_s: float, quiet: asyncio.Event) -> None:
+        """The first half of each 50 minutes waits for the end of an hour: late, and between what was said before."""
         minute = 0
+        late: list[Report] = []
         while not quiet.is_set():
             minute += 1
             one = said(post, self._begin, minute)
             self._heard.offer(one)
             self._heard.uplinks[one.report.key] = one
-            self.gateways.publish(post.address, one.report)
+            late.append(one.report)
+            if minute % 50 >= LATE_MIN:
+                self.gateways.publish(post.address, late.pop())
+            if minute % 60 == 59:
+                self._say_all(post, late)
             await asyncio.sleep(every_s)
+        self._say_all(post, late)
+
+    def _say_all(self, post: Post, late: list[Report]) -> None:
+        for report in late:
+            self.gateways.publish(post.address, report)
+        late.clear()
 
 
 def _line(settings: Settings, post: Post) -> Line:
