@@ -163,6 +163,9 @@ def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
     if weather and weather.water:
         lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")
     if weather and weather.storm:
+        lines.append(
+            "先关哪里、何处将升级、何处失明 What to close first, what crosses next, what is blind:  ./citysense storm"
+        )
         lines += [f"{LABEL_ZH}。", f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast."]
     return lines
 
