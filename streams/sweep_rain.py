@@ -89,13 +89,14 @@ class Weather:
     def _use(self, register: WaterRegister) -> None:
         if self._register_version == register.version:
             return
-        self.forget()
         self._register_version = register.version
         self._rules = rules_of(register)
         self._gauges = gauges_of(register)
         self._network = network_keys(register, self._rules)
         counts = {piece.key for pieces in self._gauges.values() for piece in pieces}
         self._followed = counts | self._network.all()
+        self._numbers = {key: number for key, number in self._numbers.items() if key in self._followed}
+        self._samples = {key: own for key, own in self._samples.items() if key in self._followed}
 
     def _take(self, connection: Connection, minute: datetime, marked: datetime) -> dict[SeriesKey, int]:
         """Bring the samples up to this minute. The earliest time of each series that is news since the last mark."""

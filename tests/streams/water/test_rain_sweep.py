@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from schemas.water_registers import Basin, Level, RainWeight, Threshold, WaterRegister
+from sql.connect import connect
+from sql.registers import load_water
 from streams.sweep_rain import Weather
 from tests.conftest import Database
 from tests.streams.water.river import FROM, ZONE, station
@@ -146,6 +148,17 @@ def test_another_word_about_a_time_is_the_one_that_counts(district: District) ->
     district.say("g1", [(66, 326.0)])
     district.sweep(70)
     assert district.sums(70)["g1", 1][0] == pytest.approx(14.0)
+
+
+def test_a_gauge_that_is_added_counts_from_what_it_had_said(district: District, database: Database) -> None:
+    for name in ("g1", "g3"):
+        district.say(name, steady(0, 61, 310.0, 0.2))
+    district.sweep(60)
+    assert ("g3", 1) not in district.sums(60)
+    with connect(database.dsn("owner"), autocommit=True) as owner:
+        load_water(owner, gauges(("g1", "g2", "g3")))
+    district.sweep(65)
+    assert district.sums(65)["g3", 1] == district.sums(65)["g1", 1] == (pytest.approx(11.0), 0.083)
 
 
 def test_counts_raise_colours_and_a_reset_raises_none(district: District) -> None:
