@@ -66,6 +66,8 @@ def main(
             parking = findings.parking(connection, course.offers, ends)
             water = findings.water(connection, course.heard, ends)
             alerts = findings.alerts(connection, settings, folder)
+            for letter in findings.dead_letters(connection):
+                show.print(f"dead letter: {letter}", markup=False, soft_wrap=True)
     finally:
         if keep_logs:
             show.print(f"logs: {folder}")

@@ -32,7 +32,7 @@ from tests.chaos.receiver import set_mood
 from tests.chaos.stations import Heard, Stations
 
 CALM_S = 3.0  # between two faults
-SETTLE_S = 180.0
+SETTLE_S = 240.0
 PUSH_EVERY_S, SAY_EVERY_S = 0.05, 0.1
 WATER_PAST = timedelta(days=30)  # a minute of water passes with each message
 APPLIED = (PARKING_OBSERVATIONS, WATER_READINGS)

@@ -64,6 +64,12 @@ def alerts(connection: Connection, settings: Settings, folder: Path) -> AlertsAc
     return settle_alerts(wanted, (standing, events), deliveries, told(folder))
 
 
+def dead_letters(connection: Connection) -> list[str]:
+    """What was refused, and why: most of what is lost is found here. The first few."""
+    query = "select topic, source, reason, detail from dead_letter order by letter_id limit 5"
+    return [": ".join(map(str, row)) for row in _rows(connection, query)]
+
+
 def stored_uplinks(settings: Settings) -> set[Reading]:
     """Which readings of devices are in the database."""
     with connect(settings.dsn("owner")) as connection:
