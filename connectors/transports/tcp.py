@@ -22,6 +22,7 @@ from prometheus_client import Counter, Gauge
 from connectors.decoding import Decoded, SourceContext
 from connectors.health import SourceHealth
 from connectors.transports.delivery import Delivery, Holds
+from connectors.transports.resent import FirstHeard
 from connectors.water.dialogues import Dialogue, Task
 from connectors.water.stations import StationFacts, Stations
 from connectors.water.upkeep import Upkeep, Wish, after_message, after_readings
@@ -68,6 +69,7 @@ class StationServer:
         self._sessions: dict[str, _Line] = {}
         self._questions: dict[str, tuple[str, asyncio.Future[dict[str, int]]]] = {}
         self._upkeep: dict[str, Upkeep] = {}
+        self._first_heard = FirstHeard()
         self._coming: asyncio.Queue[Delivery] = asyncio.Queue()  # bounded by connections and their unanswered messages
         self.listening = asyncio.Event()
 
@@ -155,7 +157,8 @@ class StationServer:
         self, line: _Line, task: Task, station: str, decode: Callable[[SourceContext], Decoded], at: datetime
     ) -> None:
         self.health.polled()
-        release = self.holds.hold(at)
+        first_at = self._first_heard.at(task.raw, at) if task.has_serial else at
+        release = self.holds.hold(first_at)
         line.waits()
         found: Decoded | None = None
 
@@ -185,7 +188,7 @@ class StationServer:
             self.health.failed(reason)
 
         self._coming.put_nowait(
-            Delivery(payload=task.raw, received_at=at, acknowledge=acknowledge, refuse=refuse, decode=decoded)
+            Delivery(payload=task.raw, received_at=first_at, acknowledge=acknowledge, refuse=refuse, decode=decoded)
         )
 
     def _answered(self, station: str, kind: str | None, found: Decoded) -> None:

@@ -39,6 +39,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     at_once: bytes | None = None
     answers: str | None = None  # the kind of question that this answers
     ahead_s: float | None = None  # its clock, by the time of sending
+    has_serial: bool = False  # equal bytes are the same message, sent again
 
 
 class Dialogue(Protocol):
@@ -155,6 +156,7 @@ class Sl651Dialogue:
             answer=answer,
             answers=f"{frame.function:02X}" if is_answer else None,
             ahead_s=None if is_answer else ahead_s,
+            has_serial=True,
         )
 
     def _missing(self, missing: Missing, at: datetime) -> Task:
@@ -199,6 +201,7 @@ class Hj212Dialogue:
             raw=b"".join(packet.data for packet in event.packets),
             decode=lambda source: hj212_outcome(event, source),
             answer=None if answer is None else lambda now, stay_online: answer,
+            has_serial=bool(event.packet.fields.get("QN")),
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import resource
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -81,6 +81,27 @@ def test_what_kafka_does_not_take_is_not_answered_and_the_station_sends_again() 
             again, _ = await ours.next()
             await again.acknowledge()
             assert await asyncio.wait_for(reader.readexactly(25), 10) == ANSWER[False]
+
+    run(work)
+
+
+def test_what_is_sent_again_is_a_reading_of_the_same_time_whatever_the_clock_of_the_station_says() -> None:
+    async def work() -> None:
+        never_set = said(0x32, level(STATION, 10_490, "5910101149"), sent="591010114947")
+        async with post() as ours:
+            seen = []
+            for after_s, frame in ((0, never_set), (30, never_set), (90, REPORT)):
+                ours.now = NOW + timedelta(seconds=after_s)
+                _, writer = await ours.connect()  # the line broke meanwhile
+                writer.write(frame)
+                _, decoded = await ours.next()
+                seen += [(row.observed_at, row.received_at) for row in decoded.rows if isinstance(row, StationReading)]
+            assert seen[:2] == [(NOW, NOW)] * 2
+            assert seen[-1][1] == NOW + timedelta(seconds=90)
+            ours.now = NOW + timedelta(minutes=11)
+            writer.write(never_set)
+            _, decoded = await ours.next()
+            assert decoded.rows[0].received_at == ours.now  # no station tries for so long
 
     run(work)
 
