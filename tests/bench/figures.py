@@ -16,7 +16,6 @@ KEYS = (
     "feed_vs_nginx",
     "publish_after_tick_s",
     "catchup_hour_s",
-    "water_catchup_hour_s",
     "worker_rss_mb",
     "demo_rss_mb",
     "water_full_path_vs_copy",
