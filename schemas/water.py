@@ -78,6 +78,10 @@ class WaterReadings(msgspec.Struct, frozen=True, kw_only=True):
         if len(lengths) != 1:
             return {-1: f"columns of {sorted(lengths)} places"}
         wrong: dict[int, str] = {}
+        if not len(self):
+            return wrong
+        if min(self.observed_at) >= EARLIEST and max(self.observed_at) <= min(self.received_at) + FUTURE_LIMIT:
+            return wrong  # all are, as almost always
         for place, (at, received_at) in enumerate(zip(self.observed_at, self.received_at, strict=True)):
             if not EARLIEST <= at <= received_at + FUTURE_LIMIT:
                 wrong[place] = f"observed_at {at.isoformat()} is not within 2015 .. received_at + 1 day"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -91,12 +91,12 @@ def micros_of(instants: Sequence[datetime]) -> Ints:
 
 
 def stated_of(qualities: Sequence[SourceQuality]) -> Flags:
-    return np.array([OF_SOURCE[each] for each in qualities], np.uint8)
+    return np.fromiter(map(OF_SOURCE.__getitem__, qualities), np.uint8, len(qualities))
 
 
 def ranks(received: Ints, flags: Sequence[str | None]) -> Ints:
     """Of two words about one time the one received later counts, but never a coarse one (SL 651: 34 beside 33)."""
-    return np.where(np.array([is_coarse(each) for each in flags], np.bool_), COARSEST, received)
+    return np.where(_by_word(flags, is_coarse), COARSEST, received)
 
 
 def is_coarse(flags: str | None) -> bool:
@@ -106,4 +106,10 @@ def is_coarse(flags: str | None) -> bool:
 
 def doubted(flags: Sequence[str | None]) -> Bools:
     """Whether a reading's own flags say that the device doubts itself."""
-    return np.array([each is not None and not DEVICE_WORDS.isdisjoint(each.split(",")) for each in flags], np.bool_)
+    return _by_word(flags, lambda each: each is not None and not DEVICE_WORDS.isdisjoint(each.split(",")))
+
+
+def _by_word(flags: Sequence[str | None], holds: Callable[[str | None], bool]) -> Bools:
+    """Asked once of each of the few words that there are."""
+    found = {each: holds(each) for each in set(flags)}
+    return np.fromiter(map(found.__getitem__, flags), np.bool_, len(flags))

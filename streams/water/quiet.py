@@ -9,6 +9,7 @@ from streams.water.columns import Columns, Folded
 from streams.water.qartod import GOOD, SUSPECT, Bools, Floats, Ints
 from streams.water.quality import FLAT_LINE, NOISES
 from streams.water.rain import HEAVY_MM, sums
+from streams.water.ring import FIRST_BLOCK
 from streams.water.series import SeriesTable
 from streams.water.track import RESTING
 
@@ -32,8 +33,13 @@ def append_quiet(
     begins, counts = begins[is_quiet], counts[is_quiet]
     group = slot[begins]
     ring = table.ring
-    for full in group[ring.length[group] + counts > ring.capacity[group]].tolist():
-        table.room(full, int(counts[group == full][0]))
+    full = ring.length[group] + counts > ring.capacity[group]
+    if full.any():
+        is_first = full & (ring.capacity[group] == 0) & (counts <= FIRST_BLOCK)
+        ring.begin_blocks(group[is_first])
+        more = full & ~is_first
+        for each, points in zip(group[more].tolist(), counts[more].tolist(), strict=True):
+            table.room(each, points)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = np.repeat(begins, counts) + within
     target = np.repeat(ring.start[group] + ring.length[group], counts) + within

@@ -51,6 +51,12 @@ class Ring:
         self.length = np.concatenate([self.length, np.zeros(more, np.int64)])
         self.floor_at = np.concatenate([self.floor_at, np.full(more, ALWAYS, np.int64)])
 
+    def begin_blocks(self, slots: Slots) -> None:
+        """The first blocks of series that have none."""
+        if len(slots):
+            self.start[slots] = self._block(FIRST_BLOCK * len(slots)) + FIRST_BLOCK * np.arange(len(slots))
+            self.capacity[slots] = FIRST_BLOCK
+
     def make_room(self, slot: int, points: int) -> None:
         """Room for more points at the end, by a larger block. Whoever calls has dropped what may be dropped."""
         needed = int(self.length[slot]) + points

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from schemas.water import WaterReadings
 from streams.water.qartod import Bools, Ints
-from streams.water.rules import ALWAYS
+from streams.water.rules import ALWAYS, SeriesKey
 
 Key = tuple[str, str, str, str]  # source, station, element, code ('' where there is none)
 Places = npt.NDArray[np.int64]
@@ -20,10 +21,11 @@ UNKNOWN: Final = -1  # the place of a series without a number, the slot of one t
 class Roster:
     """Known series, each at a place of the columns."""
 
-    __slots__ = ("newest_at", "number", "place", "slot")
+    __slots__ = ("newest_at", "number", "place", "place_of_plain", "slot")
 
     def __init__(self) -> None:
         self.place: dict[Key, int] = {}
+        self.place_of_plain: dict[SeriesKey, int] = {}  # of those without a code
         self.number: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.slot: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_at: Ints = np.zeros(0, np.int64)
@@ -31,7 +33,9 @@ class Roster:
     def put(self, numbers: Mapping[Key, int], slots: Mapping[int, int], newest: Mapping[int, int]) -> None:
         """Series as the database has them; slots and newest times by their numbers."""
         for key in numbers:
-            self.place.setdefault(key, len(self.place))
+            place = self.place.setdefault(key, len(self.place))
+            if not key[3]:
+                self.place_of_plain[key[:3]] = place
         more = len(self.place) - len(self.number)
         self.number = np.concatenate([self.number, np.zeros(more, np.int64)])
         self.slot = np.concatenate([self.slot, np.zeros(more, np.int64)])
@@ -47,7 +51,12 @@ class Roster:
 
     def places_of(self, rows: WaterReadings) -> Places:
         """The place of the series of each reading."""
-        return np.array([self.place.get(key, UNKNOWN) for key in keys_of(rows)], np.int64)
+        keys = zip(rows.source, rows.station, rows.element, strict=True)
+        found = np.fromiter(map(self.place_of_plain.get, keys, repeat(UNKNOWN)), np.int64, len(rows))
+        if "other" in rows.element:
+            others = [place for place, element in enumerate(rows.element) if element == "other"]
+            found[others] = [self.place.get(key, UNKNOWN) for key in keys_of(rows.at_places(others))]
+        return found
 
     def are_late(self, places: Places, at: Ints) -> Bools:
         """Whether a reading is not newer than all of its series before it; from now on these are before."""

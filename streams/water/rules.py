@@ -100,8 +100,8 @@ def instant(at: int) -> datetime:
 
 def period_at(rules: SeriesRules, at: int) -> Period:
     periods = rules.periods
-    if len(periods) == 1:
-        return periods[0]
+    if at >= periods[-1].begins:
+        return periods[-1]
     return periods[max(bisect_right(periods, at, key=lambda period: period.begins) - 1, 0)]
 
 

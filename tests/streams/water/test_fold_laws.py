@@ -163,7 +163,8 @@ def test_a_restart_forgets_nothing(random_: random.Random) -> None:
 
 def test_memory_is_bounded_and_what_is_older_is_counted() -> None:
     state = table(hours=2)
-    feed(state, [(at, 0.3) for at in range(3000)])
+    for begin in range(0, 3000, 50):
+        feed(state, [(at, 0.3) for at in range(begin, begin + 50)])
     assert int(state.ring.length[0]) < 400
     assert feed(state, [(5, 2.0)]).too_late == 1
     assert feed(state, [(2990.5, 0.3)]).too_late == 0
