@@ -13,7 +13,7 @@ from deploy.local.supervision import states
 from tests.chaos.crew import Member
 
 SLOW_S, ERRORS_S, HANGS_S, DEAD_S = 6.0, 5.0, 8.0, 4.0  # so long a receiver is in a mood
-UNDER_WAY_S = 1.5  # a slow receiver has messages under way by then
+UNDER_WAY_S = 2.9  # all that came to a slow receiver meanwhile is under way then
 
 Fault = tuple[str, Callable[[], None], Callable[[], None], float]  # what, do, undo, seconds in between
 FROZEN_S = 6.0
