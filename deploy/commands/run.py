@@ -161,8 +161,10 @@ def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
         f"指挥中心接口 The operations centre's API:  http://127.0.0.1:{ports.ops}/schema",
     ]
     if weather and weather.water:
+        lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")
+    if weather and weather.storm:
         lines.append(
-            "先关哪里、何处将升级（雨量计满半小时后） What to close first, when gauges know half an hour:  ./citysense storm"
+            "雨量计有半小时数据后的处置建议 What to close first, once gauges know half an hour:  ./citysense storm"
         )
         lines += [f"{LABEL_ZH}。", f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast."]
     return lines
