@@ -17,7 +17,19 @@ from rich.console import Console
 
 from deploy.local.stack import settings_of, up
 from schemas.settings import Settings
-from tests.bench import catchup, cpu, demo, feed, full_path, visible, water_catchup, water_full
+from tests.bench import (
+    catchup,
+    cpu,
+    demo,
+    feed,
+    full_path,
+    visible,
+    water_alert,
+    water_catchup,
+    water_full,
+    water_sl651,
+    water_storm,
+)
 from tests.bench.figures import Measured, document
 from tests.bench.ground import Bench
 from tests.bench.peers import compare
@@ -39,6 +51,9 @@ PARTS = {
     "feed": Part(feed.run, feed.STEPS, "the published minute, beside nginx"),
     "catchup": Part(catchup.run, catchup.STEPS, "an hour's outage"),
     "water_full": Part(water_full.run, water_full.STEPS, "readings judged and stored, beside raw binary COPY"),
+    "water_alert": Part(water_alert.run, water_alert.STEPS, "from a station's frame to the authority"),
+    "water_sl651": Part(water_sl651.run, water_sl651.STEPS, "frames of 2,000 stations, and their memory"),
+    "water_storm": Part(water_storm.run, water_storm.STEPS, "a hundred districts in the storm, live"),
     "water_catchup": Part(water_catchup.run, water_catchup.STEPS, "an hour's outage of water"),
     "demo": Part(demo.run, demo.STEPS, "the tick and the memory of the whole demo"),
 }
