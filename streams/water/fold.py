@@ -70,6 +70,8 @@ def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bool
     if table.voids:
         is_quiet &= at > table.suspect_at[slot]  # before that a value may be void
     loud = np.logical_or.reduceat(~is_quiet, begins)
+    lowest = np.fmin(np.minimum.reduceat(value, begins), table.base_low[group])  # of a take: it may fall, then rise
+    loud |= (np.maximum.reduceat(value, begins) > table.floors(group, lowest)) & ~table.is_counter[group]
     counts = np.diff(begins, append=len(slot))
     taken = np.repeat(~loud, counts)
     if loud.all():

@@ -165,12 +165,14 @@ class SeriesTable:
         below = nextafter(on, -INF)
         return below if isnan(base) else min(base + FLOOR * (on - base), below)
 
-    def set_floor(self, slots: Slots) -> None:
-        """The same for many."""
-        on, base = self.lowest_on[slots], self.base_low[slots]
+    def floors(self, slots: Slots, base: Floats) -> Floats:
+        """The same for many, above these lowest values."""
+        on = self.lowest_on[slots]
         with np.errstate(invalid="ignore"):
-            floor = np.fmin(base + FLOOR * (on - base), np.nextafter(on, -INF))
-        self.quiet_high[slots] = np.fmin(floor, self.high[slots])
+            return np.fmin(base + FLOOR * (on - base), np.nextafter(on, -INF))
+
+    def set_floor(self, slots: Slots) -> None:
+        self.quiet_high[slots] = np.fmin(self.floors(slots, self.base_low[slots]), self.high[slots])
 
     def track_before_next(self, slot: int) -> Track:
         """The track after the newest point."""

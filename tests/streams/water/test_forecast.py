@@ -112,3 +112,16 @@ def test_a_flood_is_seen_coming() -> None:
     told = outlooks(flood(step_min=2))
     assert [each.change for each in told].count("raised") >= 1
     assert any(each.alert.detail.get("came_true") for each in told)
+
+
+@pytest.mark.parametrize("calm", [0, 3])
+def test_a_flood_is_seen_coming_however_many_samples_come_at_once(calm: int) -> None:
+    rise: list[Sample] = [(5.0 * step, round(0.2 + 0.06 * max(step - calm, 0), 3)) for step in range(12)]
+    fall: list[Sample] = [(-5.0 * step, 0.5 + 0.01 * step) for step in range(20, 0, -1)]
+    one_by_one, at_once = table(), table()
+    single = [change for sample in (*fall, *rise) for change in feed(one_by_one, [sample]).outlooks]
+    together = feed(at_once, [*fall, *rise]).outlooks
+    assert single
+    assert [(each.change, each.at, each.alert.alert_id) for each in together] == [
+        (each.change, each.at, each.alert.alert_id) for each in single
+    ]
