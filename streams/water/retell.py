@@ -167,11 +167,11 @@ def tell(
     if not touched and not episodes:
         return
     evidence = _evidence(table, slot, newest)
+    kept = [each for each in table.told.get(slot, ()) if each not in touched]
     now, changes = revise(
         table.rules[slot], touched, episodes, received, int(table.good_at[slot]), evidence, table.zone,
-        lambda step: rain_reason(table, slot, step),
+        lambda step: rain_reason(table, slot, step), {each.alert.alert_id for each in kept},
     )  # fmt: skip
-    kept = [each for each in table.told.get(slot, ()) if each not in touched]
     table.told[slot] = [*kept, *now]
     folded.changes.extend(changes)
 

@@ -8,7 +8,7 @@ heard of it becomes a record (`retrospective`), an alert that late data refute i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import tzinfo
 from typing import Any, Literal
 
@@ -63,13 +63,14 @@ def revise(
     evidence: Evidence,
     zone: tzinfo,
     why: Why = lambda step: None,
+    others: Collection[uuid.UUID] = (),
 ) -> tuple[list[Told], list[AlertChange]]:
-    """What is told now, and the revisions that tell it."""
+    """What is told now, and the revisions that tell it. `others`: alerts of this series that nothing changes."""
     told: list[Told] = []
     changes: list[AlertChange] = []
     delayed = clock - newest_at > rules.fresh_for
     waiting = sorted(before, key=lambda each: (each.is_withdrawn, each.episode.started_at))
-    ids = {each.alert.alert_id for each in before}
+    ids = {*others, *(each.alert.alert_id for each in before)}
     for episode in episodes:
         known = next((each for each in waiting if _is_same(each.episode, episode)), None)
         change: AlertChange | None
