@@ -1,7 +1,8 @@
 """`python -m demo`: the district, servers and clients. `python -m demo prepare FOLDER`: what a platform needs of it.
 
 With `--water` the district has water stations and an authority, with `--storm [FACTOR]` a synthetic storm passes over
-it, FACTOR times as fast as it would; `--since TIME` is when it began, for a demo that is started again.
+it, FACTOR times as fast as it would; `--since TIME` is when it began, for a demo that is started again. `--kept`:
+loggers first send what they kept of the 70 minutes before that, unless it began more than five minutes ago.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ def main(arguments: list[str]) -> int:
     options = argparse.ArgumentParser(add_help=False)
     options.add_argument("--water", action="store_true", help="water stations and a water authority too")
     options.add_argument("--storm", nargs="?", type=_factor, const=FACTOR, metavar="FACTOR", help="and a storm")
-    options.add_argument("--since", type=_instant, metavar="TIME", help="when the storm began; now if left out")
+    options.add_argument("--since", type=_instant, metavar="TIME", help="when it began; now if left out")
+    options.add_argument("--kept", action="store_true", help="loggers send what they kept of the time before")
     commands.add_parser("run", parents=[options], help="servers and clients, until a signal")
     prepared = commands.add_parser("prepare", parents=[options], help="sources.toml, registers/ and secrets.env")
     prepared.add_argument("folder", type=Path)
     given = parser.parse_args(arguments or ["run"])
-    storm = None if given.storm is None else Storm(began=given.since or datetime.now(UTC), factor=given.storm)
+    began = given.since or datetime.now(UTC)
+    storm = None if given.storm is None else Storm(began=began, factor=given.storm)
     has_water = given.water or storm is not None
     if given.command == "prepare":
         prepare(given.folder, read_settings(), has_water=has_water)
@@ -52,7 +55,8 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(read_settings(), os.environ, has_water=has_water, storm=storm))
+        kept_before = began if given.kept else None
+        asyncio.run(_serve(read_settings(), os.environ, has_water=has_water, storm=storm, kept_before=kept_before))
     return 0
 
 
@@ -69,7 +73,14 @@ def prepare(folder: Path, settings: Settings, *, has_water: bool = False) -> Non
     _write_secrets(folder / "secrets.env", has_water)
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str], *, has_water: bool, storm: Storm | None) -> None:
+async def _serve(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    has_water: bool,
+    storm: Storm | None,
+    kept_before: datetime | None,
+) -> None:
     """Both sides until a signal or Ctrl-C; the servers drain first."""
     ports = settings.ports
     servers = [_server(Servers(environ), ports.demo)]
@@ -78,7 +89,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], *, has_water: b
         secret = environ.get(sources.secret_variable(water_sources.AUTHORITY), "")
         port = water_sources.ports(ports.demo)[water_sources.AUTHORITY]
         servers.append(_server(Authority(secret.split()), port))
-        working.append(water_stations.run(ports.demo, ports.mqtt, environ, storm))
+        working.append(water_stations.run(ports.demo, ports.mqtt, environ, storm, kept_before=kept_before))
         log.info("the water authority listens on http://127.0.0.1:%d%s", port, PATH)
     log.info("feeds on http://127.0.0.1:%d, pushes to port %d", ports.demo, ports.push)
     pushing = [asyncio.create_task(work) for work in working]

@@ -69,6 +69,20 @@ def report(
     return _lorawan(station, found)
 
 
+def kept(
+    station: Station, minutes: Sequence[datetime], now: datetime, storm: Storm | None, password: str
+) -> list[Report]:
+    """What its logger kept of minutes that are over, sent `now`: SL 651 in one report of a period. LoRa keeps none."""
+    if station.device == "hj212":
+        said = [report(station, minute, storm, password) for minute in minutes]
+        return [each for each in said if each is not None]
+    if station.device != "sl651" or not minutes:
+        return []
+    serial, body = serial_of(minutes[0]), _series(station, minutes, 1, storm)
+    data = sl651.frame(sl651.UNIFORM, station.address, password, CENTRE, serial, now, body)
+    return [Report(f"{sl651.UNIFORM:02X}/{serial}", data)]
+
+
 def answer(
     station: Station, question: sl651.Downlink, now: datetime, storm: Storm | None, password: str
 ) -> bytes | None:

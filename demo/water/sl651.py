@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 import msgspec
 
 LOCAL = timezone(timedelta(hours=8))
-TIMED, ADDED, HOURLY = 0x32, 0x33, 0x34
+UNIFORM, TIMED, ADDED, HOURLY = 0x31, 0x32, 0x33, 0x34  # reports
 REAL_TIME, PERIOD, CHOSEN, SET_CLOCK = 0x37, 0x38, 0x3A, 0x4A  # questions
 RAIN, RIVER, RESERVOIR = "P", "H", "K"  # classes of stations
 START = b"\x7e\x7e"
@@ -88,7 +88,7 @@ def report(
 
 
 def series(address: str, category: str, first_at: datetime, step_min: int, values: Sequence[Element]) -> bytes:
-    """The body that answers a question for a period: one quantity, again and again; a step of 0: once."""
+    """A body of one quantity, again and again: of a report of a period, of an answer for one; a step of 0: once."""
     head = b"\xf1\xf1" + bytes.fromhex(address) + category.encode() + _time(first_at)
     if not step_min:
         return head + written(values[0])

@@ -164,7 +164,7 @@ def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
         lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")
     if weather and weather.storm:
         lines.append(
-            "雨量计有半小时数据后的处置建议 What to close first, once gauges know half an hour:  ./citysense storm"
+            "处置建议：先关哪里、接下来哪里升级 What to close first, what crosses next:  ./citysense storm --lang zh"
         )
         lines += [f"{LABEL_ZH}。", f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast."]
     return lines

@@ -105,6 +105,14 @@ select version from register_version where register = 'water';
 select station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at, value, observed_at, state
 from water_hazard;
 
+-- name: is_element_heard(source, element, since)$
+-- Whether any station of a source told an element of a time after `since`.
+select exists (
+    select from water_series as s
+    where s.source = :source and s.element = :element
+        and exists (select from water_reading as r where r.series_id = s.series_id and r.at > :since)
+);
+
 -- name: put_hazards(rows, at)!
 insert into water_hazard (station_id, hazard, level, since, knowledge, knowledge_since, forecast_level, forecast_at,
     value, observed_at, state, updated_at)

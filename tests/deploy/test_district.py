@@ -44,7 +44,7 @@ def settings(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_storm_is_wired_from_the_sensors_to_the_authority(settings: Settings) -> None:
     overlay = district.prepare(district.with_broker(settings), Silent(), Weather(storm=60))
     run, *options = overlay.arguments["district"]
-    assert (run, options[:4]) == ("run", ["--water", "--storm", "60", "--since"])
+    assert (run, options[:4], options[5:]) == ("run", ["--water", "--storm", "60", "--since"], ["--kept"])
     file = Path(overlay.variables["CITYSENSE_SETTINGS"])
     found = parse(file.read_text(encoding="utf-8"), {"CITYSENSE_INSTANCE": settings.instance})
     ports = sources.ports(settings.ports.demo)  # of this instance
@@ -64,6 +64,28 @@ def test_a_storm_is_wired_from_the_sensors_to_the_authority(settings: Settings) 
     for name, process in BY_NAME.items():  # whoever sends alerts has it from the database, the district from its file
         given = environment_of(process.role, process.holds_secrets, overlay.variables, holds_key=process.holds_key)
         assert (variable in given) == (name in ("district", "connectors"))
+
+
+@pytest.mark.stack
+def test_loggers_tell_what_they_kept_unless_the_rain_of_the_last_hours_is_known(settings: Settings) -> None:
+    def options() -> tuple[str, ...]:
+        return district.prepare(settings, Silent(), Weather()).arguments["district"]
+
+    with connect(settings.dsn("owner"), autocommit=True) as owner:
+        series = owner.execute(
+            "insert into water_series (source, station, element, first_seen) values (%s, 'a', 'rain_total_mm', now())"
+            " returning series_id",
+            (SL651,),
+        ).fetchone()
+        assert series is not None
+        for told_h_ago, is_asked in ((3, True), (1, False)):
+            owner.execute(
+                "insert into water_reading (series_id, at, received_at, value, quality_source, flag, tests)"
+                " select %s, at, at, 7.5, 2, 1, 0 from (select now() - %s * interval '1 hour' as at) as told",
+                (*series, told_h_ago),
+            )
+            assert options()[:3:2] == ("run", "--since")
+            assert ("--kept" in options()) == is_asked
 
 
 @pytest.mark.stack

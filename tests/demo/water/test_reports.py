@@ -11,7 +11,8 @@ from connectors.formats import DECODERS
 from demo.water import hj212, lorawan, sl651, sources
 from demo.water.failures import breakdowns
 from demo.water.network import LORA, SL651, Station, by_id, gauges, nodes, river_stations, stations, underpasses
-from demo.water.reports import Report, answer, measured, report
+from demo.water.reports import Report, answer, kept, measured, report
+from demo.water.stations import minutes_kept
 from demo.water.storm import FACTOR, Storm, peak_min
 from schemas.settings import Source, parse
 from schemas.water import StationReading
@@ -165,6 +166,30 @@ def test_a_clock_that_was_set_is_right_again_and_nonsense_is_not_answered() -> N
     assert {row.flags for row in decoded(one, told.data, MINUTE + timedelta(minutes=1))} == {()}
     for question in (sl651.Downlink(0x38, 1, sl651.ENQ, b"\xff"), sl651.Downlink(0x4B, 1, sl651.ENQ, b"")):
         assert answer(one, question, MINUTE, PEAK, "03E8") is None
+
+
+@pytest.mark.parametrize("one", (gauges()[3], *river_stations()[:3]), ids=lambda one: one.station_id)
+def test_a_logger_tells_each_minute_that_it_kept_with_its_own_time(one: Station) -> None:
+    now = MINUTE + timedelta(seconds=20)
+    minutes = minutes_kept(MINUTE - timedelta(seconds=40), now)
+    assert minutes == [MINUTE - timedelta(minutes=step) for step in range(71, 0, -1)]
+    storm = Storm(began=MINUTE - timedelta(seconds=40), factor=FACTOR)
+    told = kept(one, minutes, now, storm, PASSWORDS[one.device])
+    assert len({each.key for each in told}) == len(told) == (len(minutes) if one.device == "hj212" else 1)
+    rows = [row for each in told for row in decoded(one, each.data, now + timedelta(seconds=1))]
+    element = "rain_total_mm" if one.kind == "rain" else "level_m"
+    assert [(row.element, row.observed_at) for row in rows] == [(element, minute) for minute in minutes]
+    for row, minute in zip(rows, minutes, strict=True):
+        found = measured(one, minute, storm)
+        assert found is not None and row.value == pytest.approx(found.value, abs=0.00051)
+    if one.kind == "rain":
+        assert {row.value for row in rows} == {rows[0].value}  # not a drop before it began
+
+
+def test_what_was_told_is_not_told_by_a_district_that_is_started_again() -> None:
+    assert minutes_kept(MINUTE - timedelta(minutes=6), MINUTE) == []
+    assert kept(gauges()[3], [], MINUTE, None, "03E8") == []
+    assert kept(nodes()[0], [MINUTE], MINUTE, None, "") == []
 
 
 def test_what_a_dead_station_is_asked_for_has_no_values() -> None:
