@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from schemas.water_registers import WaterRegister
+from schemas.water_registers import RainWeight, WaterRegister
 from sql.connect import Connection
 from sql.named import named
 from streams.alerts import store as alerts
@@ -78,6 +78,8 @@ class Weather:
         if is_mark:
             self._write_marks(connection, register, now, news)
             _SOURCES.put_progress(connection, sweep=SWEEP, at=minute)
+        elif marked is None:
+            self._write_first(connection, weights, now)
         self._judge_pipes(connection, minute, register, is_mark)
 
     def storm(self, connection: Connection, minute: datetime, register: WaterRegister) -> None:
@@ -126,6 +128,15 @@ class Weather:
             news[key_of[number]] = min(at, news.get(key_of[number], at))
         self._at = now
         return news
+
+    def _write_first(self, connection: Connection, weights: Mapping[str, list[RainWeight]], now: int) -> None:
+        """Before the first mark of all: what was said in the meantime tells of the one before it."""
+        mark = now - now % MARK_EVERY
+        sums = {name: gauge_sums(self._gauges[name], self._samples, mark) for name in self._sums}
+        if any(each.missing_share < 1 for own in sums.values() for each in own):
+            rain_store.write_sums(connection, [(name, mark, own) for name, own in sums.items()])
+            means = areal_sums(sums, weights)
+            rain_store.write_means(connection, [(basin, mark, own) for basin, own in means.items()])
 
     def _write_marks(
         self, connection: Connection, register: WaterRegister, now: int, news: Mapping[SeriesKey, int]

@@ -94,6 +94,15 @@ def test_the_table_is_written_each_five_minutes_whatever_minutes_are_swept(distr
     assert [mark for (mark,) in marks] == [at(0), at(5), at(10), at(15)]
 
 
+def test_before_the_first_mark_of_all_the_one_before_it_tells_what_is_known(district: District) -> None:
+    district.sweep(62)
+    assert district.sums(60) == {}
+    district.say("g1", steady(0, 63, 310.0, 0.2))
+    district.sweep(63)
+    assert district.sums(60)["g1", 1] == (pytest.approx(12.0), 0.0)
+    assert district.sums(60, areal=True)["buji", 1] == (pytest.approx(12.0), 0.5)
+
+
 def test_a_late_word_changes_the_sums_of_a_day_and_no_older_ones(district: District) -> None:
     samples = steady(0, 26 * 60, 100.0, 0.1)
     lost = [each for each in samples if 40 <= each[0] < 60 or 600 <= each[0] < 700]
