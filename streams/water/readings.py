@@ -101,6 +101,8 @@ class Readings:
             cursor, [(n, _since(since, points.get(n), n in kept), n in kept) for n, since, _ in asked]
         )
         for number, slot in slots.items():
+            if number not in newest and not self._table.ring.length[slot]:
+                continue  # it never said anything
             rules = self._table.rules[slot]
             judged = []
             counting, voids = last_words(points.get(number, ()), words.get(number, ()))
