@@ -134,7 +134,7 @@ def _together(table: Table, rows: list[Any], known: Known) -> Faults:
     if table.name == "stations":
         return _one_station_a_series(rows, known)
     if table.name == "thresholds":
-        return _rising(rows, known)
+        return {**_rising(rows, known), **_one_judge(rows, known)}
     if table.name == "rain_weights":
         return _sums(rows)
     return no_faults(table, rows, known)
@@ -180,6 +180,27 @@ def _rising(rows: list[Threshold], known: Known) -> Faults:
                 relation = "above" if rank > 0 else "below"
                 faults[place] = ("on", f"{row.on} is not {relation} {level}, {other.on}", "levels rise with danger")
     return faults
+
+
+def _one_judge(rows: list[Threshold], known: Known) -> Faults:
+    """A hazard of a station is judged by one element (sums of rain are one): two would raise it twice."""
+    named: dict[tuple[str, str], dict[str, list[Threshold]]] = {}
+    faults: Faults = {}
+    for old in known.rows("thresholds"):
+        named.setdefault((old.station_id, old.hazard), {}).setdefault(_judge(old), []).append(old)
+    for place, row in enumerate(rows):
+        by_element = named.setdefault((row.station_id, row.hazard), {})
+        others = [each for each in by_element if each != _judge(row) and in_force(by_element[each], row.valid_from)]
+        if others:
+            said = f"{row.hazard} of {row.station_id} is judged by {others[0]} already"
+            faults[place] = ("element", said, "keep one, or register what is measured as a station of its own")
+        else:
+            by_element.setdefault(_judge(row), []).append(row)
+    return faults
+
+
+def _judge(row: Threshold) -> str:
+    return "rain" if RAIN_SUM.fullmatch(row.element) else row.element
 
 
 def _sums(rows: list[Any]) -> Faults:

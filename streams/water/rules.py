@@ -28,7 +28,6 @@ CLOCK_AHEAD: Final = 5 * MINUTE  # a reading from further in the future has a wr
 HALF: Final = 0.5  # rain that is not yet below the off-line of a level has a severity so much below it
 RAIN_SUM_PREFIX: Final = "rain_sum_"  # thresholds on rain_sum_3h_mm are judged on sums over the gauge's own counts
 
-RELATIVE: Final = "level_relative_m"  # above the reference value of the register
 
 SeriesKey = tuple[str, str, str]  # source, station, element
 
@@ -121,8 +120,10 @@ def level_rule(threshold: Threshold) -> LevelRule:
 def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
     """The rules of every series that is judged, found by what its readings carry.
 
-    A station that reports distances is judged by them as levels; a raw series that no threshold or range names has no
-    rules and is only stored. Nodes and streets without lines of their own have those of defaults.py.
+    A station that reports distances is judged by them as levels, and not by levels that come beside them: a hazard of
+    a station has one judge. A raw series that no threshold or range names has no rules and is only stored, and so is a
+    relative level: the connector makes levels of those above a known value. Nodes and streets without lines of their
+    own have those of defaults.py.
     """
     versions: dict[str, list[Station]] = {}
     for station in register.stations:
@@ -139,16 +140,20 @@ def rules_of(register: WaterRegister) -> dict[SeriesKey, SeriesRules]:
         named = {each.element for each in own if not _is_of_sums(each)}
         for row in dated:
             elements = {each.element for each in dated if _reporter(each) == _reporter(row)} | named
-            of_row = {element: _series(dated, row, element, own, []) for element in elements}
-            if station_id in heights:
-                of_row["distance_m"] = _series(dated, row, row.element, own, heights[station_id])
-            if "level_m" in elements and any(each.reference_value_m is not None for each in dated):
-                of_row[RELATIVE] = _series(dated, row, "level_m", own, [], is_relative=True)
+            looks_down = heights.get(station_id, [])
+            of_row = {element: _series(dated, row, element, own, looks_down) for element in elements}
+            if looks_down:
+                of_row["distance_m"] = _series(dated, row, _judged(row), own, looks_down, is_distance=True)
             for element, rules in sorted(of_row.items()):
                 key = (row.source, row.station, element)
                 if row.valid_from >= since.get(key, row.valid_from):  # a logger that moved is the newer station's
                     found[key], since[key] = rules, row.valid_from
     return found
+
+
+def _judged(station: Station) -> str:
+    """What a sensor's distances are judged as."""
+    return "level_m" if station.element == "distance_m" else station.element
 
 
 def _reporter(station: Station) -> tuple[str, str]:
@@ -162,7 +167,7 @@ def _series(
     element: str,
     thresholds: Iterable[Threshold],
     heights: list[SensorHeight],
-    is_relative: bool = False,
+    is_distance: bool = False,
 ) -> SeriesRules:
     """`reporter`: the newest version of its station that this series speaks for."""
     has_sums = reporter.kind == "rain" and element == reporter.element
@@ -174,7 +179,7 @@ def _series(
         kind=reporter.kind,
         name_zh=reporter.name_zh,
         name_en=reporter.name_en,
-        periods=_periods(dated, reporter, element, own, heights, is_relative),
+        periods=_periods(dated, reporter, element, own, heights, is_distance),
         fresh_for=(FRESH_MIN_RIVER if is_river else FRESH_MIN) * MINUTE,
         flat_line=round(reporter.flat_line_min * MINUTE),
         cadence=round(reporter.cadence_s * SECOND),
@@ -220,7 +225,7 @@ def _periods(
     element: str,
     thresholds: list[Threshold],
     heights: list[SensorHeight],
-    is_relative: bool,
+    is_distance: bool,
 ) -> tuple[Period, ...]:
     starts: list[datetime] = [row.valid_from for row in dated[1:]]
     starts += [row.valid_from for row in thresholds] + [row.valid_from for row in heights]
@@ -229,7 +234,7 @@ def _periods(
     begins = sorted({ALWAYS, *(micros(at) for at in (*starts, *stops) if at is not None)})
     ends = [*begins[1:], NEVER]
     return tuple(
-        _period(begin, end, dated, reporter, element, thresholds, heights, is_relative)
+        _period(begin, end, dated, reporter, element, thresholds, heights, is_distance)
         for begin, end in zip(begins, ends, strict=True)
     )
 
@@ -242,22 +247,20 @@ def _period(
     element: str,
     thresholds: list[Threshold],
     heights: list[SensorHeight],
-    is_relative: bool,
+    is_distance: bool,
 ) -> Period:
     station = next((each for each in reversed(dated) if micros(each.valid_from) <= begins), dated[0])
     if _reporter(station) != _reporter(reporter) or _is_over(station, begins):
         return Period(begins, ends)  # it does not speak for the station: stored, not judged
     scale, offset = 1.0, 0.0
-    if heights:
-        height = next((each for each in reversed(heights) if _holds(each, begins)), None)
+    height = next((each for each in reversed(heights) if _holds(each, begins)), None)
+    if is_distance:
         if height is None:  # no deployment is known: the distance means no level
             return Period(begins, ends, low=float("inf"), high=float("-inf"))
         scale, offset = -1.0, height.height_m
-    elif is_relative:
-        if station.reference_value_m is None:  # nor does what is above an unknown value
-            return Period(begins, ends, low=float("inf"), high=float("-inf"))
-        offset = station.reference_value_m
-    is_judged = element == station.element and station.kind != "rain"
+    elif height is not None and element == _judged(station):
+        return Period(begins, ends)  # its distances are judged
+    is_judged = element == (_judged(station) if is_distance else station.element) and station.kind != "rain"
     held = [each for each in thresholds if _holds(each, begins)]
     of_sums = rain_rules(each for each in held if _is_of_sums(each))
     of_values = hazards_at(each for each in held if not _is_of_sums(each))

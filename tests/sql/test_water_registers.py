@@ -126,6 +126,7 @@ def test_files_become_rows() -> None:
         ("thresholds.csv", "blue,11.0", "green,11.0", 2, "level", "blue, yellow"),
         ("thresholds.csv", "flood,level_m,blue", "flood,rain_sum_2h_mm,blue", 2, "element", "rain_sum_3h_mm"),
         ("thresholds.csv", "120,30,水务〔2024〕8号", "120,30,", 2, "source", "missing"),
+        ("thresholds.csv", "flood,level_m,yellow", "flood,level_above_gate_m,yellow", 3, "element", "level_m already"),
         ("thresholds.csv", "1,120,30", "-1,120,30", 2, "confirm", "below zero"),
         ("nodes.csv", "2.0,3.0,5.5", "2.0,6.0,5.5", 2, "crown_m", "ground_m"),
         ("nodes.csv", "n-1,w-3", "n-1,w-9", 2, "station_id", "stations.csv"),

@@ -60,11 +60,12 @@ def shown(hours: float) -> StormView:
     levels: dict[SeriesKey, Samples] = {}
     hazards = []
     for one in (*river_stations(), *nodes(), *underpasses()):
-        own_keys = keys[one.station_id]
-        judged = next(key for key in own_keys if key[2] != "distance_m")
-        levels[judged] = samples_of(one, 5)
-        value = float(levels[judged].values[-1])
-        lines = period_at(rules[judged], micros(now)).hazards[0]
+        periods = {key: period_at(rules[key], micros(now)) for key in keys[one.station_id]}
+        judged, period = next((key, each) for key, each in periods.items() if each.hazards)
+        measured = samples_of(one, 5)
+        levels[judged] = Samples(measured.ats, (measured.values - period.offset) / period.scale)
+        value = float(measured.values[-1])
+        lines = period.hazards[0]
         hazards.append(
             Hazard(
                 station_id=one.station_id,
@@ -156,8 +157,8 @@ def test_what_crosses_next_did_cross_or_came_near() -> None:
     came = 0
     for each in soon:
         station = by_id()[each.station_id]
-        judged = (station.source, station.address, "depth_m" if station.kind == "underpass" else "level_m")
-        lines = period_at(rules[judged], micros(BEGAN)).hazards[0].levels
+        own = [period_at(rules[key], micros(BEGAN)) for key in rules if key[:2] == (station.source, station.address)]
+        lines = next(period.hazards[0].levels for period in own if period.hazards)
         on = next(rule.on for rule in lines if rule.level == each.level)
         later = [level_m(station, BEGAN + timedelta(hours=6, minutes=minute), STORM) for minute in range(21)]
         came += max(later) >= on

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from schemas.water_registers import SensorHeight, Station, WaterRegister
+from schemas.water_registers import SensorHeight, WaterRegister
 from streams.water.replay import table_of
-from streams.water.rules import SeriesKey, micros, period_at, rules_of
+from streams.water.rules import SeriesKey, SeriesRules, micros, period_at, rules_of
 from tests.streams.water.river import FROM, T0, ZONE, feed, station, thresholds
 
 EXCHANGED = T0 + timedelta(days=1)
@@ -60,19 +60,30 @@ def test_a_distance_is_a_level_by_the_height_of_its_own_deployment() -> None:
         SensorHeight(station_id="dm", height_m=4.0, valid_from=FROM, valid_to=EXCHANGED),
         SensorHeight(station_id="dm", height_m=4.5, valid_from=EXCHANGED),
     )
-    register = WaterRegister(stations=(station(),), thresholds=thresholds(), heights=heights)
-    rules = rules_of(register)["s", "dm", "distance_m"]
+    said = tuple(replace(station(), element=element) for element in ("level_m", "distance_m"))
+    for each in said:
+        register = WaterRegister(stations=(each,), thresholds=thresholds(), heights=heights)
+        _is_level_by_height(rules_of(register)["s", "dm", "distance_m"])
+
+
+def _is_level_by_height(rules: SeriesRules) -> None:
     for at, level in ((EXCHANGED - timedelta(minutes=1), 1.5), (EXCHANGED, 2.0)):
         period = period_at(rules, micros(at))
         assert period.scale * 2.5 + period.offset == level
+        assert period.hazards
 
 
-def test_a_relative_level_is_above_the_reference_value_of_its_version() -> None:
-    def version(number: int, since: datetime, until: datetime | None, value: float | None) -> Station:
-        return replace(station(), version=number, valid_from=since, valid_to=until, reference_value_m=value)
+def test_a_level_beside_distances_is_no_second_judge() -> None:
+    heights = (SensorHeight(station_id="dm", height_m=4.0, valid_from=EXCHANGED),)
+    rules = rules_of(WaterRegister(stations=(station(),), thresholds=thresholds(), heights=heights))
+    judges = {
+        at: [key[2] for key, found in rules.items() if period_at(found, micros(at)).hazards]
+        for at in (EXCHANGED - timedelta(minutes=1), EXCHANGED)
+    }
+    assert judges == {EXCHANGED - timedelta(minutes=1): ["level_m"], EXCHANGED: ["distance_m"]}
 
-    stations = (version(1, FROM, EXCHANGED, 10.0), version(2, EXCHANGED, None, None))
-    rules = rules_of(WaterRegister(stations=stations, thresholds=thresholds()))["s", "dm", "level_relative_m"]
-    known = period_at(rules, micros(EXCHANGED) - 1)
-    assert (known.offset, bool(known.hazards)) == (10.0, True)
-    assert not period_at(rules, micros(EXCHANGED)).hazards, "above what, is not known"
+
+def test_a_level_above_an_unknown_value_is_only_stored() -> None:
+    known = replace(station(), reference_value_m=10.0)  # then the connector makes levels of it
+    rules = rules_of(WaterRegister(stations=(known,), thresholds=thresholds()))
+    assert ("s", "dm", "level_relative_m") not in rules
