@@ -2,7 +2,8 @@
 
 No model of the real district: it only behaves as water does. What has fallen runs off with a delay, rivers rise with
 the 0.6th power of the flow, a pipe that is full stands under pressure up to the street, an underpass keeps what its
-pump does not take. Pure: the same at every call.
+pump does not take. Water in pipes runs down: the lower end of one stands no higher than its upper end. But where a flap
+gate is stuck open the river runs up into the branch as it rises. Pure: the same at every call.
 """
 
 from __future__ import annotations
@@ -12,12 +13,23 @@ from functools import cache
 from math import exp
 
 from demo.draws import between, draw, wander
-from demo.water.network import Station, rain_late_min, rain_share
+from demo.ground import distance_m
+from demo.water.network import (
+    BRANCH,
+    OUTFALL_M,
+    STUCK_OPEN,
+    Station,
+    branch_of,
+    rain_late_min,
+    rain_share,
+    river_stations,
+)
 from demo.water.storm import HOURS, STEP_MIN, Storm, fallen_mm
 
 AFTER_HOURS = 24  # of the storm, while the water falls
 _STEPS = (HOURS + AFTER_HOURS) * 60 // STEP_MIN
 _DEEPEST_M = 2.4
+_OVER_STREET_M = 0.15  # where a manhole overflows it stands no higher
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _NOISE_M = {"river": 0.004, "reservoir": 0.003, "pipe_node": 0.004, "underpass": 0.0, "rain": 0.0}
 
@@ -82,7 +94,7 @@ def _rises(station: Station) -> tuple[float, ...]:
     if station.kind == "reservoir":
         return _stored(station, flow)
     if station.kind == "pipe_node":
-        return tuple(_filled(station, station.rise_m * each / peak) for each in flow)
+        return tuple(max(falls, pushed) for falls, pushed in zip(_falling(station), _pushed(station), strict=True))
     return _ponded(station, flow)
 
 
@@ -111,9 +123,39 @@ def _stored(station: Station, flow: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(station.rise_m * each / most for each in found)
 
 
+@cache
+def _falling(node: Station) -> tuple[float, ...]:
+    """The level above the invert where water runs down the branch."""
+    flow = _flow(node)
+    peak = max(flow)
+    own = tuple(_filled(node, node.rise_m * each / peak) for each in flow)
+    _, chain, place = branch_of(node)
+    if not place:
+        return own
+    upper = chain[place - 1]
+    drop = upper.invert_m - node.invert_m
+    return tuple(min(each, above + drop) for each, above in zip(own, _falling(upper), strict=True))
+
+
+def _pushed(node: Station) -> tuple[float, ...]:
+    """And where the river runs up it: five minutes later at each node, and out of the manhole over the street."""
+    number, chain, place = branch_of(node)
+    if number not in STUCK_OPEN:
+        return (0.0,) * (_STEPS + 1)
+    outfall = chain[-1]
+    river = min(
+        (one for one in river_stations() if one.basin == node.basin and one.kind == "river"),
+        key=lambda one: distance_m(one.point, outfall.point),
+    )
+    late = BRANCH - 1 - place
+    rises = (0.0,) * late + _rises(river)[: _STEPS + 1 - late]
+    drop, street = node.invert_m - outfall.invert_m, node.ground_m + _OVER_STREET_M - node.invert_m
+    return tuple(min(max(each - OUTFALL_M - drop, 0.0), street) for each in rises)
+
+
 def _filled(station: Station, load: float) -> float:
     """The level above the invert for a flow, as a share of the flow that fills the pipe."""
-    diameter, head = station.crown_m - station.invert_m, station.ground_m + 0.15 - station.crown_m
+    diameter, head = station.crown_m - station.invert_m, station.ground_m + _OVER_STREET_M - station.crown_m
     if load <= 1:
         return float(diameter * load**0.5)
     return diameter + head * (1 - exp(-1.3 * (load - 1)))

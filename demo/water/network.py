@@ -21,6 +21,8 @@ GAUGES, RIVERS, NODES, UNDERPASSES = 69, 24, 60, 20
 SL651, HJ212, LORA = "demo-sl651", "demo-hj212", "demo-lora"
 CENTRE = 5
 BRANCH = 5  # nodes from the far end of a branch to its outfall into the river
+STUCK_OPEN = (3, 8)  # branches whose flap gate does not close when the river rises
+OUTFALL_M = 0.4  # of the last node of a branch, above the river in dry weather
 
 Device = Literal["sl651", "hj212", "EM500-SWL", "EM500-UDL", "EM400-MUD"]
 Kind = Literal["rain", "river", "reservoir", "pipe_node", "underpass"]
@@ -31,6 +33,7 @@ _BRANCHES = (("buji", 0.35), ("buji", 0.5), ("buji", 0.62), ("buji", 0.75), ("bu
              ("shenzhen", 0.35), ("shenzhen", 0.5), ("shenzhen", 0.65), ("shenzhen", 0.8), ("liantang", 0.3),
              ("liantang", 0.7))  # fmt: skip
 _BED_M = {"buji": (18.0, 1.0), "shenzhen": (3.0, -0.5), "liantang": (24.0, 4.0), "shawan": (34.0, 27.0)}
+_DRY_M = 0.6  # of water over its bed
 _RISE_M = {"buji": 3.6, "shenzhen": 2.9, "liantang": 2.6, "shawan": 2.2}
 _LAG_MIN = {"buji": 35.0, "shenzhen": 80.0, "liantang": 30.0, "shawan": 25.0}  # of each of two linear stores
 _HJ212_EVERY = 3  # of the river stations, so many-th speaks HJ 212
@@ -78,8 +81,10 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def second(self) -> int:
-        """When in its minute it reports."""
-        return int(draw("second", self.number) * 50) + 2
+        """When in its minute it reports; all nodes of a branch at once, so that the ends of a pipe can be compared."""
+        if self.kind != "pipe_node":
+            return int(draw("second", self.number) * 50) + 2
+        return int(draw("second", "branch", (self.number - GAUGES - RIVERS - 1) // BRANCH) * 50) + 2
 
 
 class Pipe(msgspec.Struct, frozen=True):
@@ -146,7 +151,7 @@ def river_stations() -> tuple[Station, ...]:
                     name_en=f"{river.name_en} {place + 1}",
                     point=rounded(river.at(share)),
                     basin=key,
-                    base_m=round(high + (low - high) * share + 0.6, 3),
+                    base_m=round(high + (low - high) * share + _DRY_M, 3),
                     rise_m=round(_RISE_M[key] * between(0.85, 1.15, "rise", number), 3),
                     lag_min=_LAG_MIN[key] * (0.6 + 0.8 * share),
                 )
@@ -180,7 +185,7 @@ def nodes() -> tuple[Station, ...]:
         river = rivers()[key]
         side = 1.0 if river.key == "buji" and branch % 2 == 0 else -1.0  # south of the others is another city
         high, low = _BED_M[key]
-        outfall_m = high + (low - high) * share + 1.0
+        outfall_m = high + (low - high) * share + _DRY_M + OUTFALL_M
         for place in range(BRANCH):
             number += 1
             metres = side * (60.0 + 170.0 * (BRANCH - 1 - place))
@@ -208,6 +213,12 @@ def nodes() -> tuple[Station, ...]:
                 )
             )
     return tuple(found)
+
+
+def branch_of(node: Station) -> tuple[int, tuple[Station, ...], int]:
+    """Its number, its nodes from the far end to the outfall, and the place of this one among them."""
+    before, place = divmod(nodes().index(node), BRANCH)
+    return before + 1, nodes()[before * BRANCH : (before + 1) * BRANCH], place
 
 
 @cache

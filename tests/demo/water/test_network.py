@@ -13,11 +13,23 @@ from demo.ground import distance_m, inside, water
 from demo.water import registers
 from demo.water.failures import breakdowns, failure_of
 from demo.water.hydrology import highest_m, level_m, rain_total_mm, rise_m
-from demo.water.network import Station, by_id, gauges, nodes, pipes, river_stations, stations, underpasses
+from demo.water.network import (
+    STUCK_OPEN,
+    Station,
+    branch_of,
+    by_id,
+    gauges,
+    nodes,
+    pipes,
+    river_stations,
+    stations,
+    underpasses,
+)
 from demo.water.places import rivers
 from demo.water.storm import FACTOR, HOURS, Storm, peak_min
 from schemas.water_registers import WaterRegister
 from sql.registers import RowProblem, read_register, read_water_files
+from streams.water.pipes import LEVEL_ERROR_M
 from streams.water.rules import rules_of
 
 BEGAN = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
@@ -129,3 +141,17 @@ def test_sensors_fail_in_the_middle_and_come_back() -> None:
         assert any(failure_of(one, middle, minute) == broken.failure for minute in range(400))
         for quiet in (None, broken.begin_min - 1, broken.end_min):
             assert failure_of(one, quiet, 7) is None
+
+
+def test_water_runs_down_but_where_a_flap_gate_is_stuck_the_river_runs_up() -> None:
+    storm = Storm(began=BEGAN, factor=1.0, from_min=peak_min() - 360)
+    backward: dict[int, set[str]] = {}
+    for step in range(24 * 12):
+        at = BEGAN + timedelta(minutes=5 * step)
+        for pipe in pipes():
+            if level_m(pipe.downstream, at, storm) > level_m(pipe.upstream, at, storm) + LEVEL_ERROR_M:
+                backward.setdefault(branch_of(pipe.upstream)[0], set()).add(pipe.pipe_id)
+    assert set(backward) == set(STUCK_OPEN)
+    assert all(len(own) > 1 for own in backward.values())
+    assert all(level_m(one, BEGAN, storm) < one.crown_m for one in nodes())  # not in dry weather
+    assert len({one.second for one in nodes()}) <= 12  # both ends of a pipe are measured at one time
