@@ -2,17 +2,21 @@
 
 A row waits until its station is connected and has no other question open, at most to `expires_at`. It is claimed before
 it is sent; an answer counts when its readings are safe in Kafka. What was sent and not answered is sent again. So a
-question may reach a station twice, which harms nobody: its answers have the times of the readings.
+question may reach a station twice, which harms nobody: its answers have the times of the readings. A question that two
+processes wish is one row.
+
+What stations had sent before this process heard them is looked up here, for what they missed while none listened. Rows
+that wait in Kafka make that too old: more is asked for than is missing, and what comes again is dropped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,14 +24,16 @@ import psycopg
 
 from connectors.transports.tcp import NoSession, StationServer
 from connectors.water.dialogues import Unsayable
-from connectors.water.upkeep import Wish
+from connectors.water.upkeep import CODES, GAP, Wish
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 2.0  # without a notice
 AGAIN_AFTER_S = 5.0  # the database was away
 ATTEMPTS = 3
-WISHES = 1_000  # that wait for the database
+WISHES = 20_000  # that wait for the database
+FIRSTS = 1_000  # stations that are looked up at a time: a fifth of a second, with 90 days of readings
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "citysense/station_command")
 LOST_AFTER = "3 minutes"  # what was sent by a process that is gone
 
 _PUT = """
@@ -55,6 +61,16 @@ update station_command set state = %s, result = %s, answered_at = case when %s =
 where id = %s and state = 'sent'
 """
 _REFUSE = "update station_command set state = 'failed', result = %s where id = %s and state = 'waiting'"
+# up to where a gap ended that was asked for, the readings came or will come as answers
+_NEWEST = """
+select n.source, n.station, greatest(n.newest_at, q.until)
+from station_newest(%(asked)s::jsonb, %(elements)s, %(longest)s) as n
+left join lateral (
+    select max((params ->> 'until')::timestamptz) as until from station_command
+    where source = n.source and station = n.station and kind = '38' and params ->> 'why' = %(gap)s
+        and created > now() - %(longest)s
+) as q on true
+"""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -67,18 +83,25 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Commands:
-    def __init__(self, dsn: str, servers: Mapping[str, StationServer]) -> None:
+    """The questions to the stations of some servers. What they missed is looked up as far back as `longest_gap`."""
+
+    def __init__(self, dsn: str, servers: Mapping[str, StationServer], longest_gap: timedelta) -> None:
         self._dsn = dsn
         self._servers = servers
         self._sources = list(servers)
-        self._wishes: asyncio.Queue[tuple[str, str, Wish]] = asyncio.Queue(WISHES)
+        self._longest_gap = longest_gap
+        self._wishes: dict[uuid.UUID, tuple[Any, ...]] = {}  # rows
         self._settled: asyncio.Queue[tuple[uuid.UUID, str, dict[str, Any]]] = asyncio.Queue()
         self._open: dict[uuid.UUID, asyncio.Task[None]] = {}
 
     def wish(self, source: str, station: str, wish: Wish) -> None:
         """Put a question of the connector's own into the table, as soon as the database takes it."""
-        with contextlib.suppress(asyncio.QueueFull):  # the gap is seen again, by streams too
-            self._wishes.put_nowait((source, station, wish))
+        if len(self._wishes) >= WISHES:
+            log.error("%s: a question %s to %s is dropped, too many wait for the database", source, wish.kind, station)
+            return
+        number = uuid.uuid5(NAMESPACE, "\x1f".join((source, station, wish.kind, wish.name)))
+        params = msgspec.json.encode(wish.params).decode()
+        self._wishes[number] = (number, source, station, wish.kind, params, wish.expires_at)
 
     async def run(self) -> None:
         while True:
@@ -95,10 +118,7 @@ class Commands:
                 await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _round(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        while not self._wishes.empty():
-            source, station, wish = self._wishes.get_nowait()
-            params = msgspec.json.encode(wish.params).decode()
-            await connection.execute(_PUT, (uuid.uuid4(), source, station, wish.kind, params, wish.expires_at))
+        await self._put(connection)
         while not self._settled.empty():
             number, state, result = self._settled.get_nowait()
             await connection.execute(_SETTLE, (state, msgspec.json.encode(result).decode(), state, number))
@@ -107,6 +127,34 @@ class Commands:
         cursor = await connection.execute(_WAITING, (self._sources,))
         for row in await cursor.fetchall():
             await self._consider(connection, Question(*row))
+        await self._look_up(connection)
+        await self._put(connection)
+
+    async def _put(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        if wished := list(self._wishes.values()):
+            await connection.cursor().executemany(_PUT, wished)
+            for row in wished:
+                self._wishes.pop(row[0])
+
+    async def _look_up(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """What had the stations sent that this process heard since the last round? What is missing becomes a wish."""
+        firsts = {
+            (name, station): first
+            for name, server in self._servers.items()
+            for station, first in server.firsts().items()
+        }
+        looked_up = dict(itertools.islice(firsts.items(), FIRSTS))
+        if not looked_up:
+            return
+        asked = [
+            {"source": source, "station": station, "before": first.oldest_at, "heard_at": first.received_at}
+            for (source, station), first in looked_up.items()
+        ]
+        parameters = {"asked": msgspec.json.encode(asked).decode(), "elements": list(CODES), "gap": GAP}
+        cursor = await connection.execute(_NEWEST, {**parameters, "longest": self._longest_gap})
+        newest = {(source, station): at for source, station, at in await cursor.fetchall()}
+        for source, station in looked_up:
+            self._servers[source].recall(station, newest.get((source, station)))
 
     async def _consider(self, connection: psycopg.AsyncConnection[Any], question: Question) -> None:
         server = self._servers[question.source]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,7 +47,7 @@ class Sessions:
         self._telling: set[asyncio.Task[None]] = set()
         self._register = StationRegister(dsn, sources, secrets, state_dir / CACHE)
         self.servers = {route.source.name: self._server(route, holds, health[route.source.name]) for route in mine}
-        self._commands = Commands(dsn, self.servers)
+        self._commands = Commands(dsn, self.servers, timedelta(days=self._limits.station_gap_days))
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What runs beside the routes; nothing without stations."""

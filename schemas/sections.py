@@ -104,6 +104,7 @@ class Connectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     station_unanswered: Annotated[int, msgspec.Meta(ge=1)] = 16  # messages of a connection that wait for Kafka
     station_noise_bytes: Annotated[int, msgspec.Meta(ge=64)] = 65_536  # between two frames that are believed
     station_answer_s: Positive = 60.0  # so long a question waits for its answer
+    station_gap_days: Annotated[float, msgspec.Meta(gt=0, le=31)] = 7.0  # so far back a station is asked what it missed
     register_refresh_s: Positive = 30.0
     messages_under_way: Annotated[int, msgspec.Meta(ge=1)] = 4096  # of a source over TCP or MQTT that wait for Kafka
     spool_dir: str = ""  # empty: beside the state of the local stack

@@ -14,7 +14,7 @@ import logging
 import resource
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import Counter, Gauge
@@ -25,7 +25,7 @@ from connectors.transports.delivery import Delivery, Holds
 from connectors.transports.resent import FirstHeard
 from connectors.water.dialogues import Dialogue, Task
 from connectors.water.stations import StationFacts, Stations
-from connectors.water.upkeep import Upkeep, Wish, after_message, after_readings
+from connectors.water.upkeep import First, Upkeep, Wish, after_message, after_readings, after_recall
 from schemas.settings import Connectors, Source
 from schemas.water import StationReading
 
@@ -69,6 +69,7 @@ class StationServer:
         self._sessions: dict[str, _Line] = {}
         self._questions: dict[str, tuple[str, asyncio.Future[dict[str, int]]]] = {}
         self._upkeep: dict[str, Upkeep] = {}
+        self._longest_gap = timedelta(days=limits.station_gap_days)
         self._first_heard = FirstHeard()
         self._coming: asyncio.Queue[Delivery] = asyncio.Queue()  # bounded by connections and their unanswered messages
         self.listening = asyncio.Event()
@@ -117,6 +118,20 @@ class StationServer:
                 return await answered
         finally:
             self._questions.pop(station, None)
+
+    def firsts(self) -> dict[str, First]:
+        """The first reports of stations that may be asked, and of which it is not known what they sent before."""
+        stations = self._stations()
+        return {
+            station: state.first
+            for station, state in self._upkeep.items()
+            if state.first is not None and (facts := stations.get(station)) is not None and facts.may_query
+        }
+
+    def recall(self, station: str, newest_at: datetime | None) -> None:
+        """The newest reading of a station from before its first report is known; None: there is none."""
+        now = self.now()
+        self._keep_up(station, lambda state, facts: after_recall(state, facts, newest_at, now, self._longest_gap))
 
     # what lines say
 
@@ -179,8 +194,10 @@ class StationServer:
                     line.write(answer)
             if found is not None:
                 self._answered(station, task.answers, found)
-                readings = [row for row in found.rows if isinstance(row, StationReading)]
-                self._keep_up(station, lambda state, known: after_readings(state, known, readings, at))
+                readings = [row for row in found.rows if isinstance(row, StationReading) and row.station == station]
+                self._keep_up(
+                    station, lambda state, known: after_readings(state, known, readings, at, self._longest_gap)
+                )
 
         async def refuse(reason: str) -> None:
             release()

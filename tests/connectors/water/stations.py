@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -77,6 +77,7 @@ class Post:
         self.health = SourceHealth("river", 300.0)
         self.told: list[str] = []
         self.wishes: list[tuple[str, Wish]] = []
+        self.wish: Callable[[str, Wish], None] = lambda station, wish: self.wishes.append((station, wish))
         self.now = NOW
         self.server = StationServer(
             self.source,
@@ -86,7 +87,7 @@ class Post:
             self.clock,
             self.health,
             self._tell,
-            lambda station, wish: self.wishes.append((station, wish)),
+            lambda station, wish: self.wish(station, wish),
             now=lambda: self.now,
         )
         self.coming = self.server.deliveries()

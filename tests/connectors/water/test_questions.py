@@ -80,7 +80,7 @@ def test_a_gap_is_asked_for_and_a_clock_that_is_off_twice_is_set() -> None:
             ((station, wish),) = ours.wishes
             assert (station, wish.kind) == (STATION, "38")
             assert wish.params == {
-                "since": "2017-07-18T02:05:00+00:00", "until": "2017-07-18T02:55:00+00:00", "code": "39",
+                "since": "2017-07-18T02:05:00+00:00", "until": "2017-07-18T02:55:00+00:00", "code": "39", "why": "gap",
             }  # fmt: skip
             ours.wishes.clear()
             writer.write(said(0x2F, sent="170718110216"))  # two minutes ahead
@@ -100,7 +100,7 @@ def test_a_station_whose_switches_are_off_is_asked_nothing() -> None:
         row = StationReading(
             source="river", station=STATION, element="level_m", observed_at=NOW, received_at=NOW, value=1.0
         )
-        state, wishes = after_readings(state, facts, [row], NOW)
+        state, wishes = after_readings(state, facts, [row], NOW, timedelta(days=7))
         kinds += [wish.kind for wish in wishes]
         for _ in range(3):
             state, wishes = after_message(state, facts, 120.0, NOW)
