@@ -91,14 +91,22 @@ def _storm(view: StormView) -> Names:
     en = ["; ".join(each.en for each in view.why)]
     if view.coming:
         first = view.coming[0]
-        zh.append(f"{view.coming_total} 处一小时内升级，最早为{first.name_zh}（约 {first.minutes:.0f} 分钟后）")
-        en.append(f"{view.coming_total} cross within an hour, first {first.name_en} in about {first.minutes:.0f} min")
+        is_now = first.minutes < 1
+        when_zh = "1 分钟内" if is_now else f"约 {first.minutes:.0f} 分钟后"
+        when_en = "within a minute" if is_now else f"in about {first.minutes:.0f} min"
+        zh.append(f"{view.coming_total} 处一小时内升级，最早为{first.name_zh}（{when_zh}）")
+        en.append(f"{view.coming_total} cross within an hour, first {first.name_en} {when_en}")
     if view.blind_total:
         zh.append(f"{view.blind_total} 处情况不明")
         en.append(f"{view.blind_total} are blind")
     if view.close_first:
-        zh.append(f"最先关闭{view.close_first[0].name_zh}")
-        en.append(f"close {view.close_first[0].name_en} first")
+        closing = view.close_first[0]
+        if closing.level:
+            zh.append(f"最先关闭{closing.name_zh}")
+            en.append(f"close {closing.name_en} first")
+        else:
+            zh.append(f"下穿通道尚无积水预警，首先关注{closing.name_zh}")
+            en.append(f"no underpass has an alert yet, watch {closing.name_en} first")
     return "；".join(zh), "; ".join(en)
 
 

@@ -26,7 +26,8 @@ Lang = Literal["zh", "en"]
 COLOURS_ZH = {1: "蓝色", 2: "黄色", 3: "橙色", 4: "红色"}
 STYLES = {0: "", 1: "blue", 2: "yellow", 3: "orange1", 4: "red"}
 WORDS = {
-    "close": ("先关闭的下穿通道", "Close these underpasses first"),
+    "close": ("下穿通道关闭次序", "The order of closing underpasses"),
+    "hours": ("{} 小时", "{} h"),
     "coming": ("接下来的升级", "What crosses next"),
     "blind": ("情况不明", "Where we are blind"),
     "rain": ("面雨量", "Areal rain"),
@@ -105,8 +106,9 @@ def _view(view: StormView, lang: Lang, zone: tzinfo) -> None:
     if view.coming:
         table = _table("coming", ("at", "in", "place", "level", "why"), lang)
         for coming in view.coming:
+            minutes = f"{coming.minutes:.0f}" if coming.minutes >= 1 else "< 1"
             table.add_row(
-                f"{coming.crosses_at.astimezone(zone):%H:%M}", f"{coming.minutes:.0f}", _name(coming, lang),
+                f"{coming.crosses_at.astimezone(zone):%H:%M}", minutes, _name(coming, lang),
                 _colour(coming.level, lang), _reasons(coming.reasons, lang),
             )  # fmt: skip
         _print(table, view.coming_total - len(view.coming), lang)
@@ -136,7 +138,12 @@ def _rain(rain: Iterable[BasinRain], lang: Lang) -> Table:
     for mean in rain:
         mm = _word("unknown", lang) if mean.mm is None else f"{mean.mm:.1f}"
         share = f"{mean.missing_share:.0%}" if mean.missing_share else ""
-        table.add_row(_name(mean, lang), f"{mean.hours} h", mm, f"{share} {', '.join(mean.missing[:5])}".strip())
+        table.add_row(
+            _name(mean, lang),
+            _word("hours", lang).format(mean.hours),
+            mm,
+            f"{share} {', '.join(mean.missing[:5])}".strip(),
+        )
     return table
 
 

@@ -27,7 +27,7 @@ POINTS_OF_LEVEL: Final = 40.0  # that stands: it weighs more than all that is on
 POINTS_OF_SOON: Final = 25.0  # of each level that is about to be reached, less the later that is
 POINTS_OF_BLIND: Final = 40.0
 POINTS_OF_PRIORITY: Final = 3.0
-POINTS_OF_HEAVY_RAIN: Final = 10.0
+POINTS_OF_HEAVY_RAIN: Final = 10.0  # of 20 mm in an hour; of 40 mm and more twice as many
 POINTS_OF_UPSTREAM: Final = 10.0
 POINTS_OF_NEAR: Final = 10.0
 
@@ -82,15 +82,15 @@ def storm_view(
     why = storm_reasons(sums, named)
     coming = [found for asset in assets if (found := _coming(asset, now, zone)) is not None]
     blind = [_blind(asset, now, zone) for asset in assets if asset.knowledge not in ("ok", "suspect")]
-    closing = [_closing(asset, now) for asset in assets if asset.station.kind == "underpass"]
-    closing = [each for each in closing if each.points > 0]
+    underpasses = sorted((asset for asset in assets if asset.station.kind == "underpass"), key=_in_plan)
+    closing = [each for asset in underpasses if (each := _closing(asset, now)).points > 0]
     return StormView(
         at=instant(now),
         is_active=bool(why),
         why=why,
         coming=tuple(sorted(coming, key=lambda each: (each.crosses_at, -each.level, each.station_id))[:SHOWN]),
         blind=tuple(sorted(blind, key=lambda each: (-each.points, each.station_id))[:SHOWN]),
-        close_first=tuple(sorted(closing, key=lambda each: (-each.points, -each.level, each.station_id))[:SHOWN]),
+        close_first=tuple(sorted(closing, key=lambda each: (-each.points, -each.level))[:SHOWN]),
         machines=tuple(machines),
         rain=basin_rain(sums, named),
         coming_total=len(coming),
@@ -114,6 +114,12 @@ def basin_rain(sums: Mapping[str, Mapping[int, Areal]], named: Mapping[str, Basi
         for hours, mean in sorted(by_hours.items())
         if hours in STORM_MM
     )
+
+
+def _in_plan(asset: Asset) -> tuple[bool, int, str]:
+    """The order of closing where all else is equal."""
+    priority = asset.station.underpass_priority
+    return priority is None, priority or 0, asset.station.station_id
 
 
 def _next_line(asset: Asset) -> tuple[int, float] | None:
@@ -198,7 +204,8 @@ def _closing(asset: Asset, now: int) -> Closing:
         left = max(asset.at + round(minutes * MINUTE) - now, 0) / MINUTE
         if left <= SOON_MIN:
             points = round(POINTS_OF_SOON * (level - asset.level) * (1 - left / SOON_MIN), 1)
-            zh, en = f"约 {left:.0f} 分钟后达到{COLOUR_ZH[level]}", f"{COLOUR_EN[level]} in about {left:.0f} min"
+            zh = f"{f'约 {left:.0f} 分钟后' if left >= 1 else '1 分钟内'}达到{COLOUR_ZH[level]}"
+            en = f"{COLOUR_EN[level]} {f'in about {left:.0f} min' if left >= 1 else 'within a minute'}"
             reasons.append(Reason(zh, en, points))
     reasons += [*_rain(asset), *_around(asset)]
     if asset.knowledge in ("offline", "stale", "never") and reasons:
@@ -243,11 +250,8 @@ def _rain(asset: Asset) -> list[Reason]:
         return [Reason("流域雨量未知", "the rain of its basin is not known", POINTS_OF_HEAVY_RAIN / 2)]
     if rain.mm < HEAVY_1H_MM:
         return []
-    return [
-        Reason(
-            f"流域 1 小时面雨量 {rain.mm:.1f} 毫米", f"{rain.mm:.1f} mm over its basin in an hour", POINTS_OF_HEAVY_RAIN
-        )
-    ]
+    points = round(POINTS_OF_HEAVY_RAIN * min(rain.mm / HEAVY_1H_MM, 2.0), 1)
+    return [Reason(f"流域 1 小时面雨量 {rain.mm:.1f} 毫米", f"{rain.mm:.1f} mm over its basin in an hour", points)]
 
 
 def _around(asset: Asset) -> list[Reason]:

@@ -127,6 +127,15 @@ def test_a_storm_with_its_view(ops: Connection, streams: Connection) -> None:
     )
 
 
+def test_while_no_underpass_has_an_alert_none_is_said_to_be_closed(ops: Connection, streams: Connection) -> None:
+    dry = msgspec.structs.replace(VIEW.close_first[0], level=0, value_m=0.0)
+    storm_store.put_view(streams, msgspec.structs.replace(VIEW, close_first=(dry,)))
+    storm_store.put_progress(streams, NOW)
+    found = ask(ops)
+    assert found.sentence_zh.endswith("；下穿通道尚无积水预警，首先关注翠竹路下穿通道。")
+    assert found.sentence_en.endswith("; no underpass has an alert yet, watch Cuizhu Road underpass first.")
+
+
 def test_a_storm_that_is_over_is_no_storm(ops: Connection, streams: Connection) -> None:
     over = NOW + timedelta(minutes=1)
     storm_store.put_view(streams, VIEW)

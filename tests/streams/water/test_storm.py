@@ -70,7 +70,7 @@ def test_underpasses_are_closed_in_the_order_of_their_points_and_each_says_why()
     view = storm_view(assets, {}, NOW, ZONE)
     assert [(each.station_id, each.points) for each in view.close_first] == [
         ("under_water", 120.0),
-        ("blind", 50.0),
+        ("blind", 60.0),
         ("soon", 32.8),
     ]
     for each in view.close_first:
@@ -84,6 +84,18 @@ def test_what_stands_goes_before_what_is_soon_reached() -> None:
     red = msgspec.structs.replace(asset(underpass("red"), 2.6, 0.0, level=4), rain_1h=HEAVY)
     view = storm_view([orange, red], {}, NOW, ZONE)
     assert [each.station_id for each in view.close_first] == ["red", "orange"]
+
+
+def test_more_rain_weighs_more_and_where_all_is_equal_the_plan_decides() -> None:
+    names = {"a": (7, 25.0), "b": (6, 25.0), "c": (9, 38.5), "d": (None, 90.0), "e": (8, 41.0), "f": (None, 25.0)}
+    assets = [
+        msgspec.structs.replace(asset(underpass(name, priority), 0.0, 0.0), rain_1h=Areal(mm, 0.0, ()))
+        for name, (priority, mm) in names.items()
+    ]
+    view = storm_view(assets, {}, NOW, ZONE)
+    assert [(each.station_id, each.points) for each in view.close_first] == [
+        ("e", 20.0), ("d", 20.0), ("c", 19.2), ("b", 12.5), ("a", 12.5), ("f", 12.5)
+    ]  # fmt: skip
 
 
 def test_unknown_rain_is_no_dry_weather() -> None:
