@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from demo.water.sources import AUTHORITY
-from demo.water.storm import FACTOR, FASTEST, LABEL_EN, LABEL_ZH
+from demo.water.storm import BEFORE_PEAK_MIN, FACTOR, FASTEST, LABEL_EN, LABEL_ZH
 from deploy.commands.shared import hand_over, notes, screen, settings_now, steps
 from deploy.local import district, platform
 from deploy.local.district import Weather
@@ -163,10 +163,13 @@ def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
     if weather and weather.water:
         lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")
     if weather and weather.storm:
-        lines.append(
-            "处置建议：先关哪里、接下来哪里升级 What to close first, what crosses next:  ./citysense storm --lang zh"
-        )
-        lines += [f"{LABEL_ZH}。", f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast."]
+        peak_min = BEFORE_PEAK_MIN / weather.storm
+        lines += [
+            "处置建议：先关哪里、接下来哪里升级 What to close first, what crosses next:  ./citysense storm --lang zh",
+            f"{LABEL_ZH}；快放 {weather.storm:g} 倍，约 {peak_min:.0f} 分钟后雨最大。",
+            f"{LABEL_EN[0].upper()}{LABEL_EN[1:]}; {weather.storm:g} times as fast,",
+            f"  its heaviest hour begins in about {peak_min:.0f} min. Until it rains hard there is no storm to show.",
+        ]
     return lines
 
 

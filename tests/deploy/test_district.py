@@ -123,7 +123,14 @@ def test_the_options_of_a_district() -> None:
     assert Weather(water=True, storm=None) == district.CALM
     assert not Settings().local_mqtt and district.with_broker(Settings()).local_mqtt
     said = "\n".join(_where_to_look(Settings(), Weather(storm=60)))
-    for part in ("http://127.0.0.1:8080/", "http://127.0.0.1:8110/", "endpoint log demo-water-authority", "合成", "60"):
+    for part in (
+        "http://127.0.0.1:8080/",
+        "http://127.0.0.1:8110/",
+        "endpoint log demo-water-authority",
+        "合成",
+        "60",
+        "6 min",
+    ):
         assert part in said
     assert "合成" not in "\n".join(_where_to_look(Settings(), Weather()))
     assert "endpoint log" not in "\n".join(_where_to_look(Settings(), None))
