@@ -26,7 +26,7 @@ from streams.alerts.episodes import Change, step
 from streams.parking.due import MINUTE, ceil_minute
 from streams.sweep_rain import Weather
 from streams.sweep_sources import clock_of
-from streams.water import doubts, doubts_store, sweep_store
+from streams.water import asking_store, doubts, doubts_store, suspects, sweep_store
 from streams.water.expiry import expiries
 from streams.water.forecast import Outlook
 from streams.water.hazards import HazardRow, Key, Situation, rows
@@ -70,6 +70,7 @@ class Water:
         self.zone = ZoneInfo(settings.district.time_zone)
         self.catchup = timedelta(hours=settings.sweeps.catchup_hours)
         self.blind = timedelta(seconds=settings.sweeps.blind_s)
+        self.askable = asking_store.askable(settings)
         self.weather = Weather(self.zone)
         self.newest: datetime | None = None
         self._stations: tuple[int, Stations] | None = None
@@ -183,7 +184,7 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
         before=before,
     )
     now = rows(watched, judged, situation)
-    changes += _unconfirmed(connection, water, minute, stations, watched, in_danger)
+    changes += _unconfirmed(connection, water, minute, stations, watched, newest, in_danger)
     keys = {(each.station_id, each.hazard) for each in now}
     changed = [each for each in now if before.get((each.station_id, each.hazard)) != each]
     sweep_store.write_hazards(connection, changed, before.keys() - keys, minute)
@@ -198,14 +199,19 @@ def _unconfirmed(
     minute: datetime,
     stations: Stations,
     watched: Mapping[str, Watched],
+    newest: Mapping[SeriesKey, Newest],
     in_danger: Mapping[Key, Standing],
 ) -> list[Change]:
-    """What a single sample says that nothing has confirmed in time."""
-    active = alerts.active(connection, "water", doubts.KINDS)
+    """What a single sample says that nothing has confirmed in time, and what a device doubts itself."""
+    active = {alert.subject: alert for alert in alerts.active(connection, "water", doubts.KINDS)}
+    levels = {key: each.alert.level for key, each in in_danger.items()}
+    spoken = doubts_store.load_spoken(connection, suspects.undecided(watched, newest, active, minute), minute)
+    of_device = suspects.doubted(watched, spoken, active, levels, minute)
+    asking_store.ask(connection.cursor(), suspects.to_ask(of_device, active), minute, water.askable)
     found, cleared = doubts.findings(
-        doubts_store.open_at(connection, minute),
-        {alert.subject: alert.level for alert in active},
-        {key: each.alert.level for key, each in in_danger.items()},
+        [*doubts_store.open_at(connection, minute), *of_device],
+        active,
+        levels,
         doubts.neighbours_of(stations.register),
         {name: each.rules for name, each in watched.items()},
         minute,
@@ -213,7 +219,7 @@ def _unconfirmed(
     )
     if minute.minute == 0:
         doubts_store.drop_old(connection, minute)
-    return step(active, found, cleared, minute)
+    return step(active.values(), found, cleared, minute)
 
 
 def _retired(

@@ -1,8 +1,11 @@
-"""Where do crossings and jumps wait that nothing has confirmed? The sweep tells the overdue. SQL only."""
+"""Where do crossings and jumps wait that nothing has confirmed, and what does a device doubt itself? SQL only.
+
+The sweep tells what is overdue, and what is doubted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +16,8 @@ from sql.connect import Connection
 from sql.named import named
 from streams.water.doubts import Doubted
 from streams.water.questions import Question
-from streams.water.rules import MINUTE, NEVER, instant, micros
+from streams.water.rules import MINUTE, NEVER, SeriesKey, instant, micros
+from streams.water.suspects import Sample
 
 KEPT_FOR: Final = timedelta(days=7)
 WORTH_TELLING: Final = 15 * MINUTE  # what is older when it is heard is nobody's alarm
@@ -35,7 +39,24 @@ def keep(
 
 def open_at(connection: Connection, minute: datetime) -> list[Doubted]:
     names = Doubted.__struct_fields__
-    return [Doubted(**dict(zip(names, row, strict=True))) for row in _SQL.open_at(connection, minute=minute)]
+    return [Doubted(**dict(zip(names, row, strict=False))) for row in _SQL.open_at(connection, minute=minute)]
+
+
+def load_spoken(connection: Connection, asked: Mapping[SeriesKey, int], minute: datetime) -> dict[SeriesKey, Sample]:
+    """Of each series the newest sample since a time that decides something, or that its device doubts."""
+    if not asked:
+        return {}
+    rows = [
+        {"source": key[0], "station": key[1], "element": key[2], "since": instant(since)}
+        for key, since in asked.items()
+    ]
+    found = _SQL.spoken(
+        connection, asked=msgspec.json.encode(rows).decode(), since=instant(min(asked.values())), minute=minute
+    )
+    return {
+        (source, station, element): Sample(micros(at), value, is_doubted, tuple(flags.split(",")) if flags else ())
+        for source, station, element, at, value, is_doubted, flags in found
+    }
 
 
 def drop_old(connection: Connection, minute: datetime) -> None:

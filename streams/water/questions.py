@@ -14,7 +14,7 @@ from streams.alerts.episodes import NAMESPACE
 from streams.water.rules import MINUTE, instant, period_at
 from streams.water.series import SeriesTable
 
-Doubt = Literal["crossing", "jump"]
+Doubt = Literal["crossing", "jump", "device"]  # device: it doubts itself (suspects.py)
 NEWS_FOR: Final = 5 * MINUTE  # after it was measured
 ANSWERED_WITHIN: Final = 1 * MINUTE  # a question that comes up when the sample is overdue already
 WAITS_AT_MOST: Final = 10 * MINUTE  # where a threshold says no end

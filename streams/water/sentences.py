@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -43,6 +44,17 @@ QUANTITY: Final = {
     "pump_running": ("水泵运行状态", "", "pump running", ""),
     "status_bits": ("状态字", "", "status word", ""),
 }
+# Why a device or a source doubts its own value: words in a reading's flags.
+DOUBTS: Final = {
+    "low_battery": ("电池电压低", "battery low"),
+    "gauge_fault": ("水位计故障", "gauge fault"),
+    "sensor_fault": ("传感器故障", "sensor fault"),
+    "tilt": ("设备倾斜", "the device hangs aslant"),
+    "over_range": ("超出量程", "over its measuring range"),
+    "maintenance": ("维护中", "under maintenance"),
+    "calibration": ("校准中", "being calibrated"),
+    "set_by_hand": ("人工设定值", "set by hand"),
+}
 Sentences = tuple[str, str]  # zh, en
 
 
@@ -66,6 +78,16 @@ def pace(element: str, per_min: float) -> Sentences:
 
 def _quantity(element: str) -> tuple[str, str, str, str]:
     return QUANTITY.get(element, (element, "", element, ""))
+
+
+def doubt_of_device(words: Sequence[str]) -> Sentences:
+    """In the words that the reading carries; words of a source that we do not know are told as they are."""
+    known = [DOUBTS[word] for word in words if word in DOUBTS]
+    if known:
+        return f"设备自报{'、'.join(zh for zh, _ in known)}", f"its device says: {', '.join(en for _, en in known)}"
+    if words:
+        return f"数据来源标注存疑（{'、'.join(words)}）", f"its source calls it suspect ({', '.join(words)})"
+    return "数据来源标注存疑", "its source calls it suspect"
 
 
 def clock(at: int, now: datetime, zone: tzinfo) -> str:
