@@ -133,10 +133,10 @@ async def _with_first(first: asyncio.Future[Delivery], rest: AsyncIterator[Deliv
         await rest.aclose()  # type: ignore[attr-defined]
 
 
-async def heard(reader: asyncio.StreamReader, count: int = 1) -> list[Message]:
+async def heard(reader: asyncio.StreamReader, count: int = 1, within_s: float = 10.0) -> list[Message]:
     """The next messages of the server, as a station reads them."""
     connection, found = Connection(), list[Message]()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(within_s):
         while len(found) < count:
             data = await reader.read(4096)
             assert data, "the server hung up"

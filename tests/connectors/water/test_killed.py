@@ -11,7 +11,6 @@ import msgspec
 import psycopg
 import pytest
 
-from connectors.water.sl651.packets import Message
 from schemas.settings import Settings, Source
 from tests.conftest import Database
 from tests.connectors.water.stations import STATION, ZONE, free_port, heard, level, said, until
@@ -74,13 +73,13 @@ def test_what_a_station_said_to_a_dead_connector_is_asked_for_and_stored_once(
             reader, writer = await connect(source)
             for place in range(5):
                 writer.write(frame(begin + timedelta(minutes=5 * place)))
-                assert [one.frame.function for one in await heard(reader)] == [0x32]
+                assert [one.frame.function for one in await heard(reader, within_s=60)] == [0x32]
             await until(lambda: len(stored()) == 5, 60)
 
         async def after() -> None:
             reader, writer = await connect(source)
             writer.write(frame(now))
-            confirmed, question = await both(reader)
+            confirmed, question = await heard(reader, 2, within_s=60)
             assert (confirmed.frame.function, question.frame.function) == (0x32, 0x38)
             hours = f"{digits(died_at)[:8]}{digits(now)[:8]}"
             assert question.content[8:].hex() == f"{hours}04180000053923"
@@ -89,9 +88,6 @@ def test_what_a_station_said_to_a_dead_connector_is_asked_for_and_stored_once(
                 writer.write(answer(died_at, now, now))
             await until(lambda: len(stored()) == 13, 60)
             await until(lambda: owner.execute(COMMANDS).fetchall() == [("38", "answered", died_at, now)], 30)
-
-        async def both(reader: asyncio.StreamReader) -> list[Message]:
-            return await heard(reader, 2)
 
         with running(database.settings, file, "streams", "worker", "--metrics-port", "-1"):
             with running(database.settings, file, "connectors", "run", log=tmp_path / "first.log") as connector:
