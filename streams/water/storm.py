@@ -24,6 +24,8 @@ SOON_MIN: Final = 60.0  # what crosses later is not listed
 LEAST_SLOPE: Final = 0.001  # of the value in a minute: less is no rise
 HEAVY_1H_MM: Final = 20.0
 POINTS_OF_LEVEL: Final = 40.0  # that stands: it weighs more than all that is only likely
+POINTS_OF_OVER: Final = 30.0  # of each level that the newest sample is over and that is not confirmed yet
+POINTS_OF_WET: Final = 20.0  # of a road that is wet up to its lowest line
 POINTS_OF_SOON: Final = 25.0  # of each level that is about to be reached, less the later that is
 POINTS_OF_BLIND: Final = 40.0
 POINTS_OF_PRIORITY: Final = 3.0
@@ -197,7 +199,7 @@ def _blind(asset: Asset, now: int, zone: tzinfo) -> Blind:
 
 
 def _closing(asset: Asset, now: int) -> Closing:
-    reasons = [*_standing(asset)]
+    reasons = [*_standing(asset), *_measured_now(asset)]
     found = _minutes_to_next(asset)
     if found is not None and asset.at is not None:
         level, minutes = found
@@ -240,6 +242,24 @@ def _standing(asset: Asset) -> list[Reason]:
             POINTS_OF_LEVEL * asset.level,
         )
     ]
+
+
+def _measured_now(asset: Asset) -> list[Reason]:
+    """What the newest sample says beyond the danger that stands; of who is silent it is the last that is known."""
+    value, hazard = asset.value, asset.hazard
+    if value is None or hazard is None or not hazard.levels:
+        return []
+    value_zh, value_en = measured(asset.station.element, value)
+    if asset.knowledge in ("offline", "stale"):
+        value_zh, value_en = f"最后{value_zh}", f"its last {value_en}"
+    over = max((rule.level for rule in hazard.levels if value >= rule.on), default=0)
+    if over > asset.level:
+        zh = f"{value_zh}，已过{COLOUR_ZH[over]}线，待确认"
+        en = f"{value_en}, over the {COLOUR_EN[over]} line, not confirmed yet"
+        return [Reason(zh, en, POINTS_OF_OVER * (over - asset.level))]
+    if asset.level or asset.station.element != "depth_m" or not 0 < value < hazard.lowest_on:
+        return []
+    return [Reason(f"路面{value_zh}", f"{value_en} on its road", round(POINTS_OF_WET * value / hazard.lowest_on, 1))]
 
 
 def _rain(asset: Asset) -> list[Reason]:

@@ -79,6 +79,24 @@ def test_underpasses_are_closed_in_the_order_of_their_points_and_each_says_why()
     assert view.close_first[1].reasons[-1].en == "how deep it is is unknown: taken for the worst"
 
 
+def test_what_was_measured_just_now_counts_before_it_is_confirmed() -> None:
+    road = msgspec.structs.replace(underpass("road"), element="depth_m")
+    on = {rule.level: rule.on for rule in LINES.levels}
+    wet = asset(msgspec.structs.replace(road, station_id="wet"), on[1] / 2, 0.0)
+    over = asset(msgspec.structs.replace(road, station_id="over"), on[2], 0.0)
+    stands = asset(msgspec.structs.replace(road, station_id="stands"), on[2], 0.0, level=2)
+    silent = msgspec.structs.replace(over, knowledge="offline", station=msgspec.structs.replace(road, station_id="off"))
+    dry = asset(msgspec.structs.replace(road, station_id="dry"), 0.0, 0.0)
+    view = storm_view([wet, over, stands, silent, dry], {}, NOW, ZONE)
+    assert [(each.station_id, each.points) for each in view.close_first] == [
+        ("off", 100.0), ("stands", 80.0), ("over", 60.0), ("wet", 10.0)
+    ]  # fmt: skip
+    assert view.close_first[0].reasons[0].zh == f"最后水深 {on[2]:.2f} 米，已过黄色线，待确认"
+    assert view.close_first[2].reasons[0].zh == f"水深 {on[2]:.2f} 米，已过黄色线，待确认"
+    assert view.close_first[2].reasons[0].en.endswith(", over the yellow line, not confirmed yet")
+    assert view.close_first[3].reasons[0].zh == f"路面水深 {on[1] / 2:.2f} 米"
+
+
 def test_what_stands_goes_before_what_is_soon_reached() -> None:
     orange = msgspec.structs.replace(asset(underpass("orange"), 2.45, 0.05, level=3), rain_1h=HEAVY)
     red = msgspec.structs.replace(asset(underpass("red"), 2.6, 0.0, level=4), rain_1h=HEAVY)
