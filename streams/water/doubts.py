@@ -70,6 +70,9 @@ def findings(
     `active`: what is told as not confirmed; `in_danger`: the levels of what is observed, by station and hazard.
     """
     stations_in_danger = {station_id for station_id, _ in in_danger}
+    times: dict[str, list[datetime]] = {}
+    for each in doubted:
+        times.setdefault(each.station_id, []).append(each.since)
     found: dict[Subject, Finding] = {}
     for each in sorted(doubted, key=lambda one: (one.level, one.doubt == "crossing", one.since)):
         if each.station_id not in rules or in_danger.get((each.station_id, each.hazard), 0) >= each.level:
@@ -77,7 +80,7 @@ def findings(
         others = near.get(each.station_id, set())
         agreeing = others & stations_in_danger
         agreeing |= {
-            one.station_id for one in doubted if one.station_id in others and abs(one.since - each.since) <= TOGETHER
+            other for other in others if any(abs(since - each.since) <= TOGETHER for since in times.get(other, ()))
         }
         is_overdue = each.overdue_at is not None and each.overdue_at <= minute
         if agreeing or is_overdue or each.doubt == "device" or each.subject in active:

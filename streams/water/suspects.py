@@ -37,15 +37,17 @@ def undecided(
     """
     found: dict[SeriesKey, int] = {}
     now = micros(minute)
+    standing: dict[str, int] = {}
+    for subject, alert in told.items():
+        standing[subject.subject] = min(_since(alert), standing.get(subject.subject, NEVER))
     for station_id, each in watched.items():
         for key, rules in _held_against_lines(each):
             last = newest.get(key)
             if last is None or last.flag == GOOD:
                 continue
             fresh = now - rules.fresh_for
-            standing = [_since(alert) for subject, alert in told.items() if subject.subject == station_id]
-            if standing or last.at > fresh:
-                found[key] = min([fresh, *standing])
+            if station_id in standing or last.at > fresh:
+                found[key] = min(fresh, standing.get(station_id, NEVER))
     return found
 
 

@@ -83,11 +83,11 @@ class City:
             self.tick(minute)
             self.judge()
 
-    def late(self, readings: Iterable[StationReading], until: float) -> None:
-        """The whole log first, the sweep afterwards."""
+    def late(self, readings: Iterable[StationReading], until: float, together: int = 10) -> None:
+        """The whole log first, in takes of so many readings, the sweep afterwards."""
         waiting = sorted(readings, key=lambda each: each.received_at)
-        for first in range(0, len(waiting), 10):
-            self.hear(*waiting[first : first + 10])
+        for first in range(0, len(waiting), together):
+            self.hear(*waiting[first : first + together])
         self.tick(until)
         self.judge()
 

@@ -81,6 +81,7 @@ def test_old_data_are_nobodys_alarm(city: City) -> None:
 
 
 def test_minutes_that_are_judged_late_say_the_same(city: City, database: Database) -> None:
+    """As the takes found them: what one take both brings and decides is never told."""
     readings = [*every_five(["s0"], 0, 5), said("s0", 10, 2.6), said("s0", 15, 2.7), said("s2", 0, 0.5)]
     readings += [said("s2", 5, 2.6)]
     city.live(readings, 30)
@@ -89,6 +90,6 @@ def test_minutes_that_are_judged_late_say_the_same(city: City, database: Databas
     wipe(city)
     city.owner.execute("truncate water_doubt")
     again = City(database)
-    again.late(readings, 30)
+    again.late(readings, 30, together=1)
     assert (again.events(KIND), again.ask(TOLD)) == live
     again.close()
