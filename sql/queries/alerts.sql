@@ -7,26 +7,35 @@ from alert where domain = :domain and kind = any(:kinds) and ended_at is null or
 -- Rows that a transaction is about to change, in the order in which all writers take them.
 select alert_id from alert where alert_id = any(:alert_ids::uuid[]) order by alert_id for update;
 
--- name: put_alert(alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en, detail)$
--- The state of an alert after a change; its revision now. One that begins again under the id it had goes on with the next.
--- Null: it had ended in just this way before (two writers may say the same end), and that is no change.
-insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
-    sentence_en, detail)
-values (:alert_id, :domain, :kind, :subject, :level, :certainty, :raised_at, :ended_at, :revision, :sentence_zh,
-    :sentence_en, :detail)
-on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
-    ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
-    sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail
-where alert.ended_at is null or (alert.ended_at, alert.level, alert.certainty, alert.sentence_zh, alert.sentence_en,
-    alert.detail) is distinct from (excluded.ended_at, excluded.level, excluded.certainty, excluded.sentence_zh,
-    excluded.sentence_en, excluded.detail)
-returning revision;
-
--- name: add_event(alert_id, at, change, level, detail)!
--- The change itself, under the revision that the alert has now.
-insert into alert_event (alert_id, at, revision, change, level, detail)
-select alert_id, :at, revision, :change, :level, :detail from alert where alert_id = :alert_id
-on conflict do nothing;
+-- name: put(alert_ids, domains, kinds, subjects, levels, certainties, raised_ats, ended_ats, revisions, sentences_zh, sentences_en, details, ats, changes)
+-- The states of alerts, of no two with the same subject, after a change of each; the revisions that they have now, under
+-- which the changes are events. One that begins again under the id it had goes on with the next.
+-- Not among them: what had ended in just this way before (two writers may say the same end), for that is no change.
+with said as (
+    select * from unnest(:alert_ids::uuid[], :domains::text[], :kinds::text[], :subjects::text[], :levels::smallint[],
+        :certainties::text[], :raised_ats::timestamptz[], :ended_ats::timestamptz[], :revisions::integer[],
+        :sentences_zh::text[], :sentences_en::text[], :details::jsonb[], :ats::timestamptz[], :changes::text[])
+        with ordinality as s (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision,
+            sentence_zh, sentence_en, detail, at, change, place)
+), put as (
+    insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
+        sentence_en, detail)
+    select alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en,
+        detail
+    from said order by place
+    on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
+        ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
+        sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail
+    where alert.ended_at is null or (alert.ended_at, alert.level, alert.certainty, alert.sentence_zh,
+        alert.sentence_en, alert.detail) is distinct from (excluded.ended_at, excluded.level, excluded.certainty,
+        excluded.sentence_zh, excluded.sentence_en, excluded.detail)
+    returning alert_id, revision
+), told as (
+    insert into alert_event (alert_id, at, revision, change, level, detail)
+    select alert_id, s.at, put.revision, s.change, s.level, s.detail from put join said as s using (alert_id)
+    on conflict do nothing
+)
+select alert_id, revision from put;
 
 -- name: count_active
 -- For the metrics.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Sequence
 
 from psycopg.types.json import Jsonb
@@ -40,33 +42,48 @@ def write(connection: Connection, changes: Sequence[Change]) -> None:
     nobody is told twice. Each change is queued for every endpoint that it concerns, in the same transaction.
     """
     list(_SQL.lock(connection, alert_ids=sorted({change.alert.alert_id for change in changes})))
-    written = []
-    for change in changes:
-        alert = change.alert
-        revision = _SQL.put_alert(
+    written = {}
+    for places in _turns(changes):
+        revisions = _put(connection, [changes[place] for place in places])
+        for place in places:
+            revision = revisions.get(changes[place].alert.alert_id)
+            if revision is not None:
+                written[place] = (changes[place], revision)
+    queue(connection, [written[place] for place in sorted(written)])
+
+
+def _turns(changes: Sequence[Change]) -> list[list[int]]:
+    """The places of the first change of each subject, then of the second of those that have one, and so on."""
+    turns: list[list[int]] = []
+    so_far: Counter[Subject] = Counter()
+    for place, change in enumerate(changes):
+        subject = change.alert.subject
+        if so_far[subject] == len(turns):
+            turns.append([])
+        turns[so_far[subject]].append(place)
+        so_far[subject] += 1
+    return turns
+
+
+def _put(connection: Connection, changes: Sequence[Change]) -> dict[uuid.UUID, int]:
+    """One change of each of many subjects; the revisions of the alerts now."""
+    alerts = [change.alert for change in changes]
+    return dict(
+        _SQL.put(
             connection,
-            alert_id=alert.alert_id,
-            domain=alert.subject.domain,
-            kind=alert.subject.kind,
-            subject=alert.subject.subject,
-            level=alert.level,
-            certainty=alert.certainty,
-            raised_at=alert.raised_at,
-            ended_at=alert.ended_at,
-            revision=alert.revision,
-            sentence_zh=alert.sentence_zh,
-            sentence_en=alert.sentence_en,
-            detail=Jsonb(alert.detail),
+            alert_ids=[alert.alert_id for alert in alerts],
+            domains=[alert.subject.domain for alert in alerts],
+            kinds=[alert.subject.kind for alert in alerts],
+            subjects=[alert.subject.subject for alert in alerts],
+            levels=[alert.level for alert in alerts],
+            certainties=[alert.certainty for alert in alerts],
+            raised_ats=[alert.raised_at for alert in alerts],
+            ended_ats=[alert.ended_at for alert in alerts],
+            revisions=[alert.revision for alert in alerts],
+            sentences_zh=[alert.sentence_zh for alert in alerts],
+            sentences_en=[alert.sentence_en for alert in alerts],
+            details=[Jsonb(alert.detail) for alert in alerts],
+            ats=[change.at for change in changes],
+            changes=[change.change for change in changes],
         )
-        if revision is None:
-            continue
-        _SQL.add_event(
-            connection,
-            alert_id=alert.alert_id,
-            at=change.at,
-            change=change.change,
-            level=alert.level,
-            detail=Jsonb(alert.detail),
-        )
-        written.append((change, revision))
-    queue(connection, written)
+    )

@@ -6,14 +6,14 @@ A row is a head of fixed size, made for all rows in one table of numpy, and two 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from math import isnan
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sql.copy import NULL
-from streams.water.qartod import Flags, Floats, Ints
+from streams.water.qartod import Bools, Flags, Floats, Ints
 
 YEAR_2000: Final = 946_684_800_000_000  # PostgreSQL counts microseconds from here
 # Each field behind the number of its bytes.
@@ -65,21 +65,51 @@ class Said(NamedTuple):
         )
 
 
-def block_of(rows: Said) -> bytes:
+def block_of(rows: Said, chosen: Bools) -> bytes:
+    """Of the chosen rows.
+
+    A plain row has a value, no flags and a raw_ref as long as that of all others: such rows are one table. The few
+    others are put in between, one by one.
+    """
     heads = np.repeat(_EMPTY, len(rows.number))
     heads["series_id"] = rows.number
     heads["at"] = rows.at - YEAR_2000
     heads["received_at"] = rows.received - YEAR_2000
     heads["value"] = rows.value
     heads["quality_source"], heads["flag"], heads["tests"] = rows.stated, rows.flag, rows.tests
-    data, size = heads.tobytes(), _HEAD.itemsize
-    cut = [data[begin : begin + size] for begin in range(0, len(data), size)]
-    for place in np.flatnonzero(np.isnan(rows.value)).tolist():
-        cut[place] = cut[place][:_VALUE] + NULL + cut[place][_AFTER_VALUE:]
-    flags = {word: _texts([word])[0] for word in set(rows.flags)}  # a few words
-    texts = map(flags.__getitem__, rows.flags), _texts(rows.raw_ref)
-    return b"".join(chain.from_iterable(zip(cut, *texts, strict=True)))
+    table, is_plain = _plain(rows, heads)
+    data, size = memoryview(table), len(table) // max(1, len(heads))
+    parts: list[bytes | memoryview] = []
+    begin = 0
+    for place in np.flatnonzero(~(is_plain & chosen)).tolist():
+        parts.append(data[begin * size : place * size])
+        if chosen[place]:
+            parts += _one(heads[place : place + 1].tobytes(), rows, place)
+        begin = place + 1
+    parts.append(data[begin * size :])
+    return b"".join(parts)
 
 
-def _texts(words: Sequence[str | None]) -> list[bytes]:
-    return [NULL if word is None else _LENGTH[len(data := word.encode())] + data for word in words]
+def _plain(rows: Said, heads: npt.NDArray[np.void]) -> tuple[bytes, Bools]:
+    """The table of plain rows, and which rows are plain; the places of the others in the table mean nothing."""
+    refs = ["" if ref is None else ref for ref in rows.raw_ref]
+    text = "".join(refs)
+    length = len(refs[0]) if refs else 0
+    if not length or not text.isascii() or len(text) != length * len(refs) or len(set(map(len, refs))) != 1:
+        return b"", np.zeros(len(refs), np.bool_)
+    table = np.empty(len(heads), [("head", _HEAD), ("flags", "S4"), ("bytes", ">i4"), ("raw_ref", f"S{length}")])
+    table["head"], table["flags"], table["bytes"] = heads, NULL, length
+    table["raw_ref"] = np.frombuffer(text.encode(), f"S{length}")
+    has_flags = len(refs) != rows.flags.count(None)
+    without = np.array([flags is None for flags in rows.flags]) if has_flags else np.ones(len(refs), np.bool_)
+    return table.tobytes(), without & ~np.isnan(rows.value)
+
+
+def _one(head: bytes, rows: Said, place: int) -> tuple[bytes, ...]:
+    if isnan(rows.value[place]):
+        head = head[:_VALUE] + NULL + head[_AFTER_VALUE:]
+    return head, _text(rows.flags[place]), _text(rows.raw_ref[place])
+
+
+def _text(word: str | None) -> bytes:
+    return NULL if word is None else _LENGTH[len(data := word.encode())] + data

@@ -173,7 +173,7 @@ class Readings:
         self._late += store.rows_of(said.at_places(np.flatnonzero(late & ~repeat)))
         fresh = ~late & ~repeat
         if fresh.any() and self._stream is not None:
-            self._stream.write_block(block_of(said if fresh.all() else said.at_places(np.flatnonzero(fresh))))
+            self._stream.write_block(block_of(said, fresh))
         self._touched.append((numbers, at))
         clock = max(rows.received_at)
         self._clock = clock if self._clock is None else max(self._clock, clock)

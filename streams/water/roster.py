@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import repeat
+from itertools import compress, pairwise, repeat
+from operator import ne
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from schemas.water import WaterReadings
 from streams.water.qartod import Bools, Ints
-from streams.water.rules import ALWAYS, SeriesKey
+from streams.water.rules import ALWAYS
 
 Key = tuple[str, str, str, str]  # source, station, element, code ('' where there is none)
 Places = npt.NDArray[np.int64]
@@ -25,7 +26,7 @@ class Roster:
 
     def __init__(self) -> None:
         self.place: dict[Key, int] = {}
-        self.place_of_plain: dict[SeriesKey, int] = {}  # of those without a code
+        self.place_of_plain: dict[tuple[str, str], dict[str, int]] = {}  # without a code: source, element; then station
         self.number: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.slot: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.newest_at: Ints = np.zeros(0, np.int64)
@@ -35,7 +36,7 @@ class Roster:
         for key in numbers:
             place = self.place.setdefault(key, len(self.place))
             if not key[3]:
-                self.place_of_plain[key[:3]] = place
+                self.place_of_plain.setdefault((key[0], key[2]), {})[key[1]] = place
         more = len(self.place) - len(self.number)
         self.number = np.concatenate([self.number, np.zeros(more, np.int64)])
         self.slot = np.concatenate([self.slot, np.zeros(more, np.int64)])
@@ -50,9 +51,17 @@ class Roster:
         return {key: int(self.number[place]) for key, place in self.place.items() if self.slot[place] == UNKNOWN}
 
     def places_of(self, rows: WaterReadings) -> Places:
-        """The place of the series of each reading."""
-        keys = zip(rows.source, rows.station, rows.element, strict=True)
-        found = np.fromiter(map(self.place_of_plain.get, keys, repeat(UNKNOWN)), np.int64, len(rows))
+        """The place of the series of each reading. Neighbours mostly have one source and one element."""
+        sources, elements, count = rows.source, rows.element, len(rows)
+        cuts = {0, count}.union(
+            compress(range(1, count), map(ne, sources, sources[1:])),
+            compress(range(1, count), map(ne, elements, elements[1:])),
+        )
+        of_rows: list[int] = []
+        for begin, end in pairwise(sorted(cuts)):
+            places = self.place_of_plain.get((sources[begin], elements[begin]), {})
+            of_rows += map(places.get, rows.station[begin:end], repeat(UNKNOWN))
+        found = np.array(of_rows, np.int64)
         if "other" in rows.element:
             others = [place for place, element in enumerate(rows.element) if element == "other"]
             found[others] = [self.place.get(key, UNKNOWN) for key in keys_of(rows.at_places(others))]

@@ -70,7 +70,8 @@ order by 1, 2, 4
 """  # noqa: S608 a number of ours
 _KEPT = "select series_id, kept from water_state where series_id = any(%s)"
 _PUT_KEPT = """
-insert into water_state (series_id, kept, updated_at) values (%s, %s, %s)
+insert into water_state (series_id, kept, updated_at)
+select series_id, kept, %s from unnest(%s::int[], %s::bytea[]) as s (series_id, kept)
 on conflict (series_id) do update set kept = excluded.kept, updated_at = excluded.updated_at
 """
 _DROP_KEPT = "delete from water_state where series_id = any(%s)"
@@ -194,9 +195,9 @@ def requalify(cursor: psycopg.Cursor[Any], requalified: Sequence[tuple[int, Requ
 
 def write_kept(cursor: psycopg.Cursor[Any], kept: dict[int, Kept | None], clock: datetime) -> None:
     """What a restart needs of series that are not at rest, in the order of their numbers."""
-    rows = [(number, pack(one), clock) for number, one in sorted(kept.items()) if one is not None]
-    if rows:
-        cursor.executemany(_PUT_KEPT, rows)
+    put = {number: pack(one) for number, one in sorted(kept.items()) if one is not None}
+    if put:
+        cursor.execute(_PUT_KEPT, (clock, list(put), list(put.values())))
     gone = sorted(number for number, one in kept.items() if one is None)
     if gone:
         cursor.execute(_DROP_KEPT, (gone,))

@@ -18,10 +18,10 @@ from streams.water.store import READING, rows_of
 from tests.conftest import Database
 
 AT = datetime(2026, 11, 24, 8, 0, 0, 123_456, UTC)
-WORDS = [None, "clock", "backfill,held_by_device", "倾斜", "x" * 64, "é" * 64]
+WORDS: list[str | None] = [None, "clock", "backfill,held_by_device", "倾斜", "x" * 64, "é" * 64]
 
 
-def said(count: int) -> Said:
+def said(count: int, flags: list[str | None], refs: list[str | None]) -> Said:
     places = np.arange(count)
     return Said(
         number=places + 1,
@@ -31,21 +31,25 @@ def said(count: int) -> Said:
         stated=np.array([(1, 3, 9)[place % 3] for place in range(count)], np.uint8),
         flag=np.array([(1, 2, 3, 4, 9)[place % 5] for place in range(count)], np.uint8),
         tests=np.array([place % 256 for place in range(count)], np.uint8),
-        flags=[WORDS[place % len(WORDS)] for place in range(count)],
-        raw_ref=[WORDS[place // 2 % len(WORDS)] for place in range(count)],
+        flags=[flags[place % len(flags)] for place in range(count)],
+        raw_ref=[refs[place // 2 % len(refs)] for place in range(count)],
     )
 
 
 @pytest.mark.stack
-def test_a_block_stores_what_the_rows_store(database: Database) -> None:
-    rows = said(600)
+@pytest.mark.parametrize("refs", [WORDS, ["e096fcfb2e8ed7a8"], ["e096fcfb2e8ed7a8", None], ["aa", "b", "ccc"]])
+@pytest.mark.parametrize("flags", [WORDS, [None], [None, None, None, "clock"]])
+def test_a_block_stores_what_the_rows_store(
+    database: Database, refs: list[str | None], flags: list[str | None]
+) -> None:
+    rows = said(600, flags, refs)
     stored = []
     for is_block in (False, True):
         with connect(database.dsn("streams")) as connection, connection.cursor() as cursor:
             with Streaming(cursor, READING) as stream:
                 if is_block:
-                    stream.write_block(block_of(rows.at_places(np.arange(0, 200))))
-                    stream.write_block(block_of(rows.at_places(np.arange(200, 600))))
+                    stream.write_block(block_of(rows, np.arange(600) < 200))
+                    stream.write_block(block_of(rows, np.arange(600) >= 200))
                 else:
                     stream.write(rows_of(rows))
             stored.append(cursor.execute("select * from water_reading order by series_id").fetchall())
