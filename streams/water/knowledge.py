@@ -57,7 +57,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 def judge(known: Known, now: int, limits: SilenceLimits, watching: int = ALWAYS) -> Judged:
-    """What is known of a station. `watching`: since when the log speaks without a hole, for nobody heard those in it."""
+    """What is known of a station. `watching`: since when the log speaks without a hole; nobody heard those in one."""
     if known.heard_at == ALWAYS:
         return Judged(known, "never", now)
     factor, least_s = (
