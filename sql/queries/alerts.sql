@@ -7,22 +7,20 @@ from alert where domain = :domain and kind = any(:kinds) and ended_at is null or
 -- Rows that a transaction is about to change, in the order in which all writers take them.
 select alert_id from alert where alert_id = any(:alert_ids::uuid[]) order by alert_id for update;
 
--- name: put(alert_ids, domains, kinds, subjects, levels, certainties, raised_ats, ended_ats, revisions, sentences_zh, sentences_en, details, ats, changes)
+-- name: put(rows)
 -- The states of alerts, of no two with the same subject, after a change of each; the revisions that they have now, under
 -- which the changes are events. One that begins again under the id it had goes on with the next.
 -- Not among them: what had ended in just this way before (two writers may say the same end), for that is no change.
 with said as (
-    select * from unnest(:alert_ids::uuid[], :domains::text[], :kinds::text[], :subjects::text[], :levels::smallint[],
-        :certainties::text[], :raised_ats::timestamptz[], :ended_ats::timestamptz[], :revisions::integer[],
-        :sentences_zh::text[], :sentences_en::text[], :details::jsonb[], :ats::timestamptz[], :changes::text[])
-        with ordinality as s (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision,
-            sentence_zh, sentence_en, detail, at, change, place)
+    select * from jsonb_to_recordset(:rows::jsonb) as row (alert_id uuid, domain text, kind text, subject text,
+        level smallint, certainty text, raised_at timestamptz, ended_at timestamptz, revision integer, sentence_zh text,
+        sentence_en text, detail jsonb, at timestamptz, change text)
 ), put as (
     insert into alert (alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh,
         sentence_en, detail)
     select alert_id, domain, kind, subject, level, certainty, raised_at, ended_at, revision, sentence_zh, sentence_en,
         detail
-    from said order by place
+    from said
     on conflict (alert_id) do update set level = excluded.level, certainty = excluded.certainty,
         ended_at = excluded.ended_at, revision = greatest(excluded.revision, alert.revision + 1),
         sentence_zh = excluded.sentence_zh, sentence_en = excluded.sentence_en, detail = excluded.detail

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 
-from psycopg.types.json import Jsonb
+import msgspec
 
 from sql.connect import Connection
 from sql.named import named
@@ -67,23 +67,13 @@ def _turns(changes: Sequence[Change]) -> list[list[int]]:
 
 def _put(connection: Connection, changes: Sequence[Change]) -> dict[uuid.UUID, int]:
     """One change of each of many subjects; the revisions of the alerts now."""
-    alerts = [change.alert for change in changes]
-    return dict(
-        _SQL.put(
-            connection,
-            alert_ids=[alert.alert_id for alert in alerts],
-            domains=[alert.subject.domain for alert in alerts],
-            kinds=[alert.subject.kind for alert in alerts],
-            subjects=[alert.subject.subject for alert in alerts],
-            levels=[alert.level for alert in alerts],
-            certainties=[alert.certainty for alert in alerts],
-            raised_ats=[alert.raised_at for alert in alerts],
-            ended_ats=[alert.ended_at for alert in alerts],
-            revisions=[alert.revision for alert in alerts],
-            sentences_zh=[alert.sentence_zh for alert in alerts],
-            sentences_en=[alert.sentence_en for alert in alerts],
-            details=[Jsonb(alert.detail) for alert in alerts],
-            ats=[change.at for change in changes],
-            changes=[change.change for change in changes],
-        )
-    )
+    rows = [
+        {
+            **msgspec.structs.asdict(change.alert),
+            **change.alert.subject._asdict(),
+            "at": change.at,
+            "change": change.change,
+        }
+        for change in changes
+    ]
+    return dict(_SQL.put(connection, rows=msgspec.json.encode(rows).decode()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import compress, islice
+from operator import ne
 from typing import Final
 
 import msgspec
@@ -85,9 +87,13 @@ def columns_of(readings: Sequence[Reading]) -> Columns:
 
 
 def micros_of(instants: Sequence[datetime]) -> Ints:
-    """Instants as whole microseconds, as fast as a list of them can be read."""
-    seconds = np.fromiter(map(datetime.timestamp, instants), np.float64, len(instants))
-    return np.rint(seconds * 1e6).astype(np.int64)
+    """Instants as whole microseconds. Neighbours are often the same instant: it is read once."""
+    count = len(instants)
+    is_begin = [count > 0, *map(ne, instants, islice(instants, 1, None))][:count]
+    begins = np.flatnonzero(is_begin)
+    seconds = np.fromiter(map(datetime.timestamp, compress(instants, is_begin)), np.float64, len(begins))
+    micros = np.rint(seconds * 1e6).astype(np.int64)
+    return micros if len(begins) == count else np.repeat(micros, np.diff(begins, append=count))
 
 
 def stated_of(qualities: Sequence[SourceQuality]) -> Flags:
@@ -112,4 +118,6 @@ def doubted(flags: Sequence[str | None]) -> Bools:
 def _by_word(flags: Sequence[str | None], holds: Callable[[str | None], bool]) -> Bools:
     """Asked once of each of the few words that there are."""
     found = {each: holds(each) for each in set(flags)}
+    if not any(found.values()):
+        return np.zeros(len(flags), np.bool_)
     return np.fromiter(map(found.__getitem__, flags), np.bool_, len(flags))

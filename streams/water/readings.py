@@ -38,7 +38,7 @@ from streams.water.words import last_words
 POINTS_AT_REST: Final = 96  # of a level that is quiet: late data may reach so far back after a restart
 POINTS_AT_MOST: Final = 4096
 GAUGE_LOOK_BACK: Final = timedelta(hours=48)  # the sums of a late count look a day back from a day ago
-TOGETHER: Final = 2000  # so many rows are folded at once: a station's frame is a record of one row, or of a few
+TOGETHER: Final = 8000  # so many rows are folded at once: a station's frame is a record of one row, or of a few
 
 
 class Readings:
