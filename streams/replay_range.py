@@ -101,11 +101,9 @@ def replay_range(
 
 
 def _slots(table: SeriesTable, numbers: Mapping[tuple[str, str, str], int]) -> dict[int, int]:
-    """Number to slot of the series that thresholds are about, and of those whose movement is evidence for them."""
+    """Number to slot of the series that thresholds are about."""
     judged = {slot for slot, rules in enumerate(table.rules) if any(period.hazards for period in rules.periods)}
-    speaking = {slot for slot, near in table.neighbours.items() if not judged.isdisjoint(near.tolist())}
-    wanted = judged | speaking
-    return {numbers[key]: slot for key, slot in table.slots.items() if slot in wanted and key in numbers}
+    return {numbers[key]: slot for key, slot in table.slots.items() if slot in judged and key in numbers}
 
 
 def _name_silent(table: SeriesTable, slots: Mapping[int, int], say: Say) -> None:

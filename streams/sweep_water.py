@@ -1,8 +1,9 @@
 """What happens to water because time passes? One transaction for each minute of the log, in the order of its steps.
 
-Rain is summed; stations fall silent and come back; who has not answered is told again; forecasts expire; what is said
-of each asset is written down. A minute is judged when the clocks of all partitions have passed it, from what had been
-received up to it: catching up hours finds nobody silent who was not. Silence ends no danger.
+Rain is summed; stuck sensors are found; stations fall silent and come back; who has not answered is told again;
+forecasts expire; what is said of each asset is written down. A minute is judged when the clocks of all partitions have
+passed it, from what had been received up to it: catching up hours finds nobody silent who was not. Silence ends no
+danger.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from streams.alerts.episodes import Change, step
 from streams.parking.due import MINUTE, ceil_minute
 from streams.sweep_rain import Weather
 from streams.sweep_sources import clock_of
+from streams.sweep_stuck import follow
 from streams.water import asking_store, doubts, doubts_store, suspects, sweep_store
 from streams.water.expiry import expiries
 from streams.water.forecast import Outlook
@@ -158,8 +160,10 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
     standing = sweep_store.load_standing(connection, minute)
     of_network = stations_of_network(stations.register)
     in_danger = dangers(standing, watched, of_network)
-    newest = sweep_store.load_newest(connection, keys_of(watched.values()), minute)
     raining = sweep_store.load_raining(connection, _rain_subjects(watched), minute)
+    near = doubts.neighbours_of(stations.register)
+    lines = follow(connection, minute, watched, near, raining, before, water.zone)
+    newest = sweep_store.load_newest(connection, keys_of(watched.values()), minute)
     judged = _known(connection, water, minute, watched, newest, before, in_danger, raining)
 
     of_silence = [each.alert for each in standing if each.alert.subject.kind in (OFFLINE, NETWORK)]
@@ -180,6 +184,7 @@ def _judge(connection: Connection, water: Water, minute: datetime) -> list[Hazar
         dangers=in_danger,
         forecasts={key: each for key, each in projected.items() if key not in expired.over},
         outlooks=outlooks,
+        lines=lines,
         rain_1h_mm={subject: mm for (subject, is_areal), mm in raining.items() if not is_areal},
         before=before,
     )

@@ -14,7 +14,7 @@ from streams.water.danger import REST
 from streams.water.forecast import WINDOW, Outlook, Situation, look
 from streams.water.qartod import GOOD, Bools
 from streams.water.quality import NOISES, RATE_OF_CHANGE, intrinsic
-from streams.water.quiet import append_quiet, flat_one, heavy_rain
+from streams.water.quiet import append_quiet
 from streams.water.retell import insert, is_void, requalified, retract, tell
 from streams.water.rules import period_at
 from streams.water.series import SeriesTable
@@ -77,7 +77,7 @@ def _fold_good(table: SeriesTable, columns: Columns, folded: Folded, quiet: Bool
     if loud.all():
         taken = np.zeros(len(slot), np.bool_)
     else:
-        append_quiet(table, columns, folded, order, slot, at, value, before_value, begins, counts, ~loud)
+        append_quiet(table, columns, order, slot, at, value, begins, counts, ~loud)
     if loud.any():
         places = np.sort(order[~taken])
         folded.slow = len(places)
@@ -128,15 +128,10 @@ def _append(
         folded.tests[place] |= RATE_OF_CHANGE
     if at >= table.ends[slot] or at < table.begins[slot]:
         table.use_period(slot, period_at(rules, at))
-    before = float(table.last_value[slot])
     table.last_at[slot], table.last_value[slot] = at, value
     table.base_low[slot] = np.fmin(table.base_low[slot], value)
     if flag == GOOD:
         table.good_at[slot] = at
-        if table.is_counter[slot]:
-            heavy_rain(table, slot, end, at)
-        else:
-            flat_one(table, folded, place, slot, at, value, before)
     table.remember(slot, told.track)
     if told.ended or _has_news(track, told.track):
         open_before = [each for each in table.told.get(slot, ()) if each.episode.ended_at is None or each.is_withdrawn]

@@ -52,6 +52,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     forecasts: Mapping[Key, Standing]  # that stand after this minute's expiries
     outlooks: Mapping[Key, Outlook] = {}  # of those forecasts, and of those that stood a minute ago
     rain_1h_mm: Mapping[str, float] = {}  # by gauge
+    lines: Mapping[str, Mapping[str, Any]] = {}  # by station: what is kept of its line, and why it is stuck
     before: Mapping[Key, HazardRow] = {}
 
 
@@ -89,7 +90,8 @@ def _row(key: Key, watched: Watched, judged: Judged, element: str | None, situat
         forecast_at=None if forecast is None else _crosses_at(forecast, outlook),
         value=None if good is None else good.value,
         observed_at=None if good is None else instant(good.at),
-        state=_explained(watched, judged, element, danger, _counts(outlook, before)),
+        state=_explained(watched, judged, element, danger, _counts(outlook, before))
+        | dict(situation.lines.get(key[0], {})),
     )
 
 

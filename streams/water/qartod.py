@@ -1,7 +1,7 @@
 """How good is a value, in the words of QARTOD? The flags of the manuals, and the columns in which they are kept.
 
-The tests themselves judge a reading when it comes: quality.py, quiet.py. tests/streams/water/test_qartod.py shows that
-they say what ioos_qc says of a whole series.
+The tests themselves judge a reading when it comes (quality.py), and a line at a minute (stuck.py).
+tests/streams/water/test_qartod.py shows that they say what ioos_qc says of a whole series.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 What a reading shows by itself (missing, the source's word, its clock, the physical range) is settled at once and for
 whole columns. A value that jumps faster than its station ever did is held for one sample: if the next agrees with it
-both are good, if the next is back where it was before the middle one was a spike. A line may be flat for half a day in
-dry weather, so it is suspect only when rain fell or a neighbour moved. The raw value is never touched.
+both are good, if the next is back where it was before the middle one was a spike. Which lines are flat although the
+water moved is found by the sweep (stuck.py), for it takes more than one series. The raw value is never touched.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ DEVICE: Final = 16
 CLOCK: Final = 32
 SOURCE: Final = 64
 NEIGHBOUR: Final = 128
+# What a reading shows by itself; without it a sample is one that the danger sees, whatever came after it.
+BY_ITSELF: Final = GROSS_RANGE | DEVICE | CLOCK | SOURCE
 TESTS: Final = {
     GROSS_RANGE: "gross_range",
     RATE_OF_CHANGE: "rate_of_change",

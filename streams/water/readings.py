@@ -23,7 +23,6 @@ from streams.water import asking_store, doubts_store, store
 from streams.water.block import Said, block_of
 from streams.water.columns import Columns, Requalified, doubted, micros_of, ranks, stated_of
 from streams.water.fold import fold
-from streams.water.links import evidence_links
 from streams.water.qartod import Ints
 from streams.water.quality import intrinsic
 from streams.water.questions import questions
@@ -74,7 +73,6 @@ class Readings:
         if is_new_register:
             register = read_water(cursor.connection)
             self._table.add(rules_of(register))
-            self._table.neighbours = evidence_links(register, self._table.slots, self._table.rules)
             self._register_version = register_version
         numbers = store.load_series(cursor, partitions) if partitions else {}
         if is_new_register:  # a series that was only stored may be judged from now on

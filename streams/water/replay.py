@@ -1,4 +1,8 @@
-"""What would have been alerted, and how good was it? Readings in the order in which they came, through the folds."""
+"""What would have been alerted, and how good was it? Readings in the order in which they came, through the folds.
+
+The quality marks are those of the folds. Stuck sensors are found by the sweep, from many stations at once and the rain
+of their basins: they change no alert, and are not marked here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,6 @@ from streams.water.crossings import Crossing, crossings_of
 from streams.water.danger import Episode
 from streams.water.fold import fold
 from streams.water.forecast import Outlook
-from streams.water.links import evidence_links
 from streams.water.qartod import GOOD, Floats, Ints
 from streams.water.quality import tests_text
 from streams.water.revisions import AlertChange
@@ -64,7 +67,6 @@ class Replayed(msgspec.Struct, frozen=True):
 def table_of(register: WaterRegister, zone: tzinfo, ring: Ring | None = None) -> SeriesTable:
     table = SeriesTable(zone, ring)
     table.add(rules_of(register))
-    table.neighbours = evidence_links(register, table.slots, table.rules)
     return table
 
 

@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from streams.water.columns import COARSEST
 from streams.water.forecast import FLOOR, Outlook
@@ -61,8 +60,8 @@ class SeriesTable:
     """State of the folds. Not shared between threads; thrown away when a transaction fails."""
 
     __slots__ = (
-        "anchor", "base_low", "bases", "begins", "ends", "flat_line", "flat_since", "good_at", "heard_at", "high",
-        "is_counter", "last_at", "last_value", "low", "lowest_on", "moved_at", "neighbours", "newest_at", "noise",
+        "base_low", "bases", "begins", "ends", "good_at", "heard_at", "high",
+        "is_counter", "last_at", "last_value", "low", "lowest_on", "newest_at", "noise",
         "offset", "outlooks", "quiet_high", "quiet_low", "rate", "resting", "ring", "rules", "scale", "slots",
         "suspect_at", "told", "tracks", "voids", "zone",
     )  # fmt: skip
@@ -77,7 +76,6 @@ class SeriesTable:
         self.told: dict[int, list[Told]] = {}  # alerts that touch the ring
         self.outlooks: dict[int, dict[str, Outlook]] = {}
         self.voids: dict[int, dict[int, int]] = {}  # of times that have no value: when that was received
-        self.neighbours: dict[int, npt.NDArray[np.int64]] = {}
         whole, real, truth = np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.bool_)
         self.last_at: Ints = whole  # of the newest point, and its value
         self.last_value: Floats = real
@@ -85,10 +83,6 @@ class SeriesTable:
         self.good_at: Ints = whole  # newest time that was good; newest that was suspect, failed or missing
         self.suspect_at: Ints = whole
         self.heard_at: Ints = whole  # newest received_at
-        self.flat_since: Ints = whole
-        self.anchor: Floats = real  # the value from which movement is counted
-        self.moved_at: Ints = whole  # newest evidence that the water moves here: rain, a neighbour
-        self.flat_line: Ints = whole
         self.resting: Bools = truth
         self.is_counter: Bools = truth
         self.begins: Ints = whole  # of the period that the columns below are of
@@ -119,7 +113,6 @@ class SeriesTable:
             slot = self.slots[key]
             self.rules[slot] = rules
             self.is_counter[slot] = key[2] in COUNTS or key[2] in AMOUNTS
-            self.flat_line[slot] = rules.flat_line
             last_at = int(self.last_at[slot])
             self.use_period(slot, rules.periods[-1] if last_at == ALWAYS else period_at(rules, last_at))
 
@@ -130,10 +123,9 @@ class SeriesTable:
         self.ring.add_series(size)
         empty: dict[str, float | int | bool] = {
             "last_at": ALWAYS, "last_value": np.nan, "newest_at": ALWAYS, "good_at": ALWAYS, "suspect_at": ALWAYS,
-            "heard_at": ALWAYS, "flat_since": ALWAYS, "anchor": np.nan, "moved_at": ALWAYS, "flat_line": NEVER,
-            "resting": True, "is_counter": False, "begins": NEVER, "ends": ALWAYS, "scale": 1.0, "offset": 0.0,
-            "low": -INF, "high": INF, "rate": INF, "noise": 0.0, "base_low": np.nan, "lowest_on": INF, "quiet_low": INF,
-            "quiet_high": -INF,
+            "heard_at": ALWAYS, "resting": True, "is_counter": False, "begins": NEVER, "ends": ALWAYS, "scale": 1.0,
+            "offset": 0.0, "low": -INF, "high": INF, "rate": INF, "noise": 0.0, "base_low": np.nan, "lowest_on": INF,
+            "quiet_low": INF, "quiet_high": -INF,
         }  # fmt: skip
         for name, value in empty.items():
             column = getattr(self, name)
@@ -306,11 +298,6 @@ class SeriesTable:
         self.newest_at[slot] = max(int(self.newest_at[slot]), last.at)
         self.good_at[slot], self.heard_at[slot] = last.at, max(point.received for point in points)
         self.base_low[slot] = min(point.value for point in points)
-        self.anchor[slot], self.flat_since[slot] = last.value, last.at
-        for point in reversed(points):
-            if point.value != last.value:
-                break
-            self.flat_since[slot] = point.at
         self.use_period(slot, period_at(self.rules[slot], last.at))
 
 

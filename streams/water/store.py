@@ -15,7 +15,8 @@ from schemas.topics import WATER_READINGS, partition_of, series_key
 from sql.copy import Table, insert_rows
 from streams.water.block import COLUMNS, Said
 from streams.water.columns import Requalified, is_coarse
-from streams.water.quality import CLOCK, DEVICE, GROSS_RANGE, SOURCE
+from streams.water.qartod import GOOD, SUSPECT, UNKNOWN
+from streams.water.quality import BY_ITSELF, FLAT_LINE, RATE_OF_CHANGE
 from streams.water.roster import Key
 from streams.water.rules import instant, micros
 from streams.water.series import Kept, Point, pack, unpack
@@ -28,8 +29,6 @@ READING = Table(
     COLUMNS,
     ("int4", "timestamptz", "timestamptz", "float8", "int2", "int2", "int2", "text", "text"),
 )
-# What a reading shows by itself; without it a sample is one that the danger sees, whatever came after it.
-BY_ITSELF = GROSS_RANGE | DEVICE | CLOCK | SOURCE
 
 _SERIES = "select source, station, element, code, series_id from water_series"
 _NEW_SERIES = """
@@ -46,16 +45,20 @@ _NEWEST = """
 select s.series_id, o.at from unnest(%s::int[]) as s (series_id)
 cross join lateral (select at from water_reading where series_id = s.series_id order by at desc limit 1) as o
 """
+# The flag as the fold left it, whatever the sweep said of the line since.
 _POINTS = f"""
-select s.series_id, o.at, o.value, o.received_at, o.flag, o.flags
+select s.series_id, o.at, o.value, o.received_at,
+    case when o.tests & {FLAT_LINE} = 0 or o.flag <> {SUSPECT} then o.flag
+        when o.tests & {RATE_OF_CHANGE} <> 0 then {UNKNOWN} else {GOOD} end,
+    o.flags
 from unnest(%s::int[], %s::timestamptz[], %s::int[]) as s (series_id, since, at_most)
 cross join lateral (
-    select at, value, received_at, flag, flags from water_reading
+    select at, value, received_at, flag, tests, flags from water_reading
     where series_id = s.series_id and at > s.since and value is not null and tests & {BY_ITSELF} = 0
     order by at desc limit s.at_most
 ) as o
 order by s.series_id, o.at
-"""  # noqa: S608 a number of ours
+"""  # noqa: S608 numbers of ours
 _WORDS = f"""
 select s.series_id, r.at, r.value, r.received_at, r.flag, r.tests & {BY_ITSELF} = 0 as is_value
 from unnest(%(series)s::int[], %(since)s::timestamptz[]) as s (series_id, since)
@@ -88,11 +91,13 @@ _REVISION = """
 insert into water_revision (series_id, at, received_at, digest, value, quality_source, flag, tests, flags, raw_ref)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing
 """
-_REQUALIFY = """
-update water_reading as r set flag = m.flag, tests = m.tests
+# That its line is stuck was said by the sweep, and stays said.
+_REQUALIFY = f"""
+update water_reading as r set tests = m.tests | (r.tests & {FLAT_LINE}::int2),
+    flag = case when r.tests & {FLAT_LINE} = 0 then m.flag else greatest(m.flag, {SUSPECT}::int2) end
 from unnest(%s::int[], %s::timestamptz[], %s::int2[], %s::int2[]) as m (series_id, at, flag, tests)
 where r.series_id = m.series_id and r.at = m.at
-"""
+"""  # noqa: S608 numbers of ours
 
 
 def load_series(cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[Key, int]:

@@ -131,7 +131,7 @@ def test_the_fast_road_says_what_the_slow_one_says(random_: random.Random) -> No
     assert flags_fast == flags_slow
     key = [(change[1], change[2].alert_id.bytes, change[2].revision) for change in changes_fast]
     assert sorted(key) == sorted((change[1], change[2].alert_id.bytes, change[2].revision) for change in changes_slow)
-    for name in ("last_at", "last_value", "newest_at", "good_at", "heard_at", "resting", "flat_since"):
+    for name in ("last_at", "last_value", "newest_at", "good_at", "heard_at", "resting"):
         assert np.array_equal(getattr(fast, name), getattr(slow, name), equal_nan=name == "last_value"), name
 
 

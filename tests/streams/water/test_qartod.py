@@ -19,8 +19,10 @@ from schemas.water_registers import Station, WaterRegister
 from streams.water.columns import Reading, columns_of
 from streams.water.fold import fold
 from streams.water.qartod import FAIL, GOOD, MISSING, SUSPECT, Flags, Floats
-from streams.water.quality import FLAT_LINE, RATE_OF_CHANGE, SPIKE
+from streams.water.quality import RATE_OF_CHANGE, SPIKE
 from streams.water.replay import table_of
+from streams.water.rules import rules_of
+from streams.water.stuck import Line, Word, step, suspect_from
 from tests.streams.water.river import ZONE, flood, minute, station
 
 STEP_MIN = 5
@@ -34,14 +36,12 @@ levels = st.integers(-5_000, 8_000).map(lambda millimetres: millimetres / 1000)
 series_of_levels = st.lists(st.none() | levels, min_size=1, max_size=40)
 
 
-def judged(values: Sequence[float | None], row: Station, is_moving: bool = False) -> tuple[Flags, Flags]:
+def judged(values: Sequence[float | None], row: Station) -> tuple[Flags, Flags]:
     """Flags and tests of a series of one station, each reading folded as it comes, with what the next made of it."""
     table = table_of(WaterRegister(stations=(row,)), ZONE)
     flags, tests = np.zeros(len(values), np.uint8), np.zeros(len(values), np.uint8)
     for place, value in enumerate(values):
         at = minute(place * STEP_MIN)
-        if is_moving:  # the neighbours move all the time
-            table.moved_at[0] = at
         folded = fold(table, columns_of([Reading(0, at, at, value)]))
         flags[place], tests[place] = folded.flag[0], folded.tests[0]
         for again in folded.requalified:
@@ -100,14 +100,20 @@ def test_spike(steps: list[int], spikes: list[tuple[int, int, int]]) -> None:
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=40))
 def test_flat_line(values: list[int]) -> None:
-    """Where the neighbours move a line may not stand still; without them ours says nothing (see test_quality)."""
+    """Where a neighbour moves a line may not stand still; without one ours says nothing (see test_stuck)."""
     limit_s = FLAT_STEPS * STEP_S
     theirs = qartod.flat_line_test(np.array(values, np.float64), times(len(values)), limit_s, 10**6, 0.5)
     row = replace(unlimited(), flat_line_min=limit_s / 60)
-    flags, tests = judged([float(value) for value in values], row, is_moving=True)
+    rules = {each.station_id: each for each in rules_of(WaterRegister(stations=(row, station("bj")))).values()}
+    lines: dict[str, Line] = {}
+    flags = []
+    for place, value in enumerate(values):
+        at = minute(place * STEP_MIN)
+        words = {"dm": Word(at, float(value)), "bj": Word(at, place / 10)}
+        lines = step(lines, words, rules, {"dm": ("bj",)}, {}, at)
+        flags.append(GOOD if suspect_from(lines["dm"], rules["dm"]) is None else SUSPECT)
     short = len(values) < 3  # of so few theirs says nothing
-    assert flags.tolist() == ([GOOD] * len(values) if short else theirs.tolist())
-    assert ((tests & FLAT_LINE) != 0).tolist() == (flags == SUSPECT).tolist()
+    assert flags == ([GOOD] * len(values) if short else theirs.tolist())
 
 
 def test_a_flood_is_neither_fast_nor_a_spike_nor_flat_to_either() -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
-from schemas.water_registers import Neighbour, RainWeight, WaterRegister
 from streams.water import quality
 from streams.water.columns import Folded, Reading, columns_of
 from streams.water.fold import fold
 from streams.water.qartod import FAIL, GOOD, MISSING, SUSPECT, UNKNOWN
 from streams.water.rules import rules_of
 from streams.water.series import SeriesTable
-from tests.streams.water.river import ZONE, feed, flood, minute, register, station, table, thresholds
+from tests.streams.water.river import ZONE, feed, flood, minute, register, table
 
 
 def flags(folded: Folded) -> list[tuple[int, str]]:
@@ -67,39 +65,6 @@ def test_a_jump_to_nowhere_fails_and_the_next_is_held() -> None:
     folded = feed(state, [(10, 5.5)])
     assert flags(folded) == [(UNKNOWN, "rate_of_change")]
     assert [(each.flag, quality.tests_text(each.tests)) for each in folded.requalified] == [(FAIL, "rate_of_change")]
-
-
-def two_rivers() -> SeriesTable:
-    stations = (station("dm"), station("bj"))
-    lines = (*thresholds("dm"), *thresholds("bj"))
-    near = (Neighbour(station_id="dm", neighbour_id="bj", kind="upstream"),)
-    return table(WaterRegister(stations=stations, thresholds=lines, neighbours=near))
-
-
-def test_heavy_rain_over_its_basin_makes_a_flat_line_suspect() -> None:
-    river = msgspec.structs.replace(station("dm"), basin_id="b")
-    gauge = station("g1", "rain", element="rain_total_mm")
-    weights = (RainWeight(basin_id="b", station_id="g1", weight=1.0),)
-    for rate, flag in ((0.0, GOOD), (3.0, GOOD), (12.0, SUSPECT)):
-        state = table(WaterRegister(stations=(river, gauge), thresholds=thresholds(), rain_weights=weights))
-        for at in range(0, 120, 5):
-            feed(state, [(at, 0.3)])
-            feed(state, [(at, 100 + rate * at / 60)], slot=state.slots["s", "g1", "rain_total_mm"])
-        assert int(feed(state, [(120, 0.3)]).flag[0]) == flag
-
-
-def test_a_line_may_be_flat_for_half_a_day_while_nothing_moves() -> None:
-    state = table()
-    assert {int(flag) for flag in feed(state, [(at, 0.3) for at in range(0, 720, 5)]).flag} == {GOOD}
-
-
-def test_a_line_that_is_flat_while_a_neighbour_moves_is_suspect() -> None:
-    state = two_rivers()
-    for at in range(0, 120, 5):
-        feed(state, [(at, 0.3)])
-        feed(state, [(at, 0.4 + at / 500)], slot=1)
-    assert int(feed(state, [(120, 0.3)]).flag[0]) == SUSPECT
-    assert int(feed(state, [(125, 0.32)]).flag[0]) == GOOD
 
 
 def test_the_raw_value_is_kept() -> None:
