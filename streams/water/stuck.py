@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from streams.water.gauges import MARK_EVERY
 from streams.water.quality import NOISES
 from streams.water.rain import HEAVY_MM
 from streams.water.rules import HOUR, SeriesRules, instant, period_at
@@ -33,7 +34,7 @@ class Word(NamedTuple):
     value: float
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why this line should have moved."""
 
     at: int
@@ -41,7 +42,7 @@ class Evidence(msgspec.Struct, frozen=True):
     neighbour: str | None = None  # None: rain
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is remembered of a station between minutes."""
 
     element: str
@@ -68,7 +69,7 @@ def step(
     """The lines after a minute, by station. Who says nothing new stays as it was: silence is not flat.
 
     near        the neighbours of each station
-    rain_1h_mm  over each station, as far as it is known
+    rain_1h_mm  over each station up to the newest mark, as far as it is known
     """
     lines = {}
     for name, own in rules.items():
@@ -114,7 +115,7 @@ def reason(
 
 def plain(line: Line) -> dict[str, Any]:
     """As it is kept, in JSON."""
-    kept: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(line))
+    kept: dict[str, Any] = msgspec.to_builtins(line)
     return kept
 
 
@@ -159,8 +160,9 @@ def _span(line: Line) -> list[float]:
 def _evidence(
     line: Line, lines: Mapping[str, Line], rules: Mapping[str, SeriesRules], rain_mm: float, now: int
 ) -> Evidence | None:
-    if rain_mm >= HEAVY_MM and now - HOUR >= line.since:
-        return Evidence(now, round(rain_mm, 3))
+    summed_at = now // MARK_EVERY * MARK_EVERY
+    if rain_mm >= HEAVY_MM and summed_at - HOUR >= line.since:
+        return Evidence(summed_at, round(rain_mm, 3))
     for name, (low, high) in line.near.items():
         other = lines.get(name)
         if other is None:

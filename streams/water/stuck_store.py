@@ -18,7 +18,7 @@ from streams.water.rollups_store import mark_due
 from streams.water.rules import HOUR, SeriesKey, instant, micros
 
 _SQL = named("stuck")
-MARKED_BACK: Final = 24 * HOUR  # what comes later than this is not marked
+MARKED_BACK: Final = 6 * HOUR  # what comes later than this is not marked: each minute looks through so much of a line
 
 
 class Said(NamedTuple):
