@@ -9,6 +9,7 @@ from typing import Any, Self
 import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.copy import QueuedLibpqWriter
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # of binary COPY: signature, flags, length of the extension
 TRAILER = b"\xff\xff"
@@ -71,7 +72,9 @@ class Streaming:
         self._copy.write(rows)
 
     def _begin(self) -> psycopg.Copy:
-        return self._open.enter_context(self._cursor.copy(_copy_statement(self._table, self._table.name)))
+        writer = QueuedLibpqWriter(self._cursor)  # in a thread: a block is larger than what a socket takes at once
+        statement = _copy_statement(self._table, self._table.name)
+        return self._open.enter_context(self._cursor.copy(statement, writer=writer))
 
     def _finish(self, *error: Any) -> None:
         if self._copy is not None and error[0] is None:
