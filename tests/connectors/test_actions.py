@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from connectors.kafka import Publisher
 from connectors.lanes import NotConfirmed
@@ -154,5 +155,5 @@ def _insert(town: Town, who: str, schema: str, body: dict[str, Any], second: int
         connection.execute(
             "insert into action (action_id, at, topic, schema, who, why, body)"
             " values (%s, now() + make_interval(secs => %s), 'sources.health', %s, %s, '', %s)",
-            (uuid.uuid4(), second, schema, who, psycopg.types.json.Jsonb(body)),
+            (uuid.uuid4(), second, schema, who, Jsonb(body)),
         )
