@@ -53,6 +53,7 @@ class Readings:
         self._table = SeriesTable(self._zone)
         self._register_version = -1
         self._roster = Roster()
+        self._waiting: dict[int, dict[Key, int]] = {}  # the series of partitions that are not here, as they were read
         self._number_of_slot: dict[int, int] = {}
         self._stream = None
         self._drop_changes()
@@ -74,11 +75,17 @@ class Readings:
             register = read_water(cursor.connection)
             self._table.add(rules_of(register))
             self._register_version = register_version
-        numbers = store.load_series(cursor, partitions) if partitions else {}
+        numbers = self._series_of(cursor, partitions)
         if is_new_register:  # a series that was only stored may be judged from now on
             numbers |= self._roster.unjudged()
         if numbers:
             self._load_series(cursor, numbers)
+
+    def _series_of(self, cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[Key, int]:
+        """Read once for all partitions. What another worker adds to one before it comes here is met as new then."""
+        if not self._waiting.keys() >= set(partitions):
+            self._waiting = store.load_series(cursor)
+        return {key: number for each in partitions for key, number in self._waiting.pop(each).items()}
 
     def _load_series(self, cursor: psycopg.Cursor[Any], numbers: dict[Key, int]) -> None:
         newest = store.load_newest(cursor, list(numbers.values()))

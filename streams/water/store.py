@@ -100,14 +100,17 @@ where r.series_id = m.series_id and r.at = m.at
 """  # noqa: S608 numbers of ours
 
 
-def load_series(cursor: psycopg.Cursor[Any], partitions: Sequence[int]) -> dict[Key, int]:
-    """The numbers of the series of these partitions."""
-    wanted = set(partitions)
-    return {
-        (source, station, element, code): number
-        for source, station, element, code, number in cursor.execute(_SERIES).fetchall()
-        if partition_of(series_key(source, station), WATER_READINGS.partitions) in wanted
-    }
+def load_series(cursor: psycopg.Cursor[Any]) -> dict[int, dict[Key, int]]:
+    """The numbers of all series, by partition."""
+    found: dict[int, dict[Key, int]] = {partition: {} for partition in range(WATER_READINGS.partitions)}
+    partitions: dict[tuple[str, str], int] = {}
+    for source, station, element, code, number in cursor.execute(_SERIES):
+        partition = partitions.get((source, station))
+        if partition is None:
+            partition = partition_of(series_key(source, station), WATER_READINGS.partitions)
+            partitions[source, station] = partition
+        found[partition][source, station, element, code] = number
+    return found
 
 
 def register_series(cursor: psycopg.Cursor[Any], first: dict[Key, datetime]) -> dict[Key, int]:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from schemas.batch import SCHEMA_OF, encode
-from schemas.topics import WATER_READINGS
+from schemas.topics import WATER_READINGS, partition_of, series_key
 from schemas.water import StationReading
 from sql.connect import Connection, connect
 from sql.registers import load_water
@@ -218,3 +218,22 @@ def test_a_coarse_word_stays_behind_a_fine_one_through_restarts(
             ours = ledger(database)
         ours.apply([record])
     assert content(observer)["alerts"] == []
+
+
+def test_a_series_that_another_worker_met_is_known_when_its_partition_comes_here(
+    database: Database, observer: Connection
+) -> None:
+    names = (f"st-{number}" for number in range(1000))
+    elsewhere = next(name for name in names if partition_of(series_key("s", name), WATER_READINGS.partitions) == 1)
+    observer.execute("truncate stream_fence")
+    new_fences(database.dsn("owner"), TOPIC, partitions=2)
+    here, there = ledger(database), ledger(database)
+    here.apply(log_of([said(0, 0.3)]))  # reads which series there are
+    first = [said(0, 0.5, station=elsewhere), said(5, 0.6, station=elsewhere)]
+    there.apply([Record(1, 0, encode(SCHEMA_OF[StationReading], first))])
+    second = [said(5, 0.6, station=elsewhere), said(10, 0.7, station=elsewhere)]
+    applied = here.apply([Record(1, 1, encode(SCHEMA_OF[StationReading], second))])
+    assert applied.dead == 0
+    stored = [row[6] for row in content(observer)["readings"] if row[1] == elsewhere]
+    assert stored == [0.5, 0.6, 0.7]
+    assert not content(observer)["revisions"]
