@@ -17,8 +17,8 @@ from connectors.decoding import SourceContext, Unreadable
 from connectors.parking import datex2
 from schemas.parking import Observation
 
-SAMPLES = Path("/work/shared/samples/parking/de-mobilithek-datex2")
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recorded payloads are not on this machine")
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "parking" / "de-mobilithek-datex2"
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="no recorded payloads beside the checkout")
 SOURCE = SourceContext(
     source="de-stadt", received_at=datetime(2026, 11, 24, 9, 31, tzinfo=UTC), zone=ZoneInfo("Europe/Berlin")
 )
