@@ -13,6 +13,7 @@ import msgspec
 from litestar import Litestar, Request, get
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Contact, License
 from litestar.response import Response
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -59,7 +60,7 @@ class Application:
                 description="Availability of every car park of the district, each minute. Reading needs no key.",
                 contact=Contact(email=settings.feed.contact),
                 license=License(name=settings.feed.licence, url=settings.feed.licence_url),
-                render_plugins=[],
+                render_plugins=[JsonRenderPlugin()],  # the other ones load scripts from elsewhere
             ),
             lifespan=[self._lifespan],
             exception_handlers={HTTPException: _refuse, Exception: _refuse},

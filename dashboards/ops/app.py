@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from litestar import Litestar, Request, get, post
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromPath, FromQuery, RawBody
 from litestar.response import Response
 
@@ -122,7 +123,9 @@ def application(settings: Settings, wall: Callable[[], datetime] = now) -> Lites
         [acknowledgements, storm, health],
         lifespan=[lifespan],
         request_max_body_size=BODY_LIMIT_BYTES,
-        openapi_config=OpenAPIConfig(title="CitySense: operations centre", version=VERSION, render_plugins=[]),
+        openapi_config=OpenAPIConfig(
+            title="CitySense: operations centre", version=VERSION, render_plugins=[JsonRenderPlugin()]
+        ),
         exception_handlers={HTTPException: _refuse, Exception: _refuse},
         logging_config=None,
     )

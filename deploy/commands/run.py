@@ -158,7 +158,7 @@ def _where_to_look(settings: Settings, weather: Weather | None) -> list[str]:
     ports = settings.ports
     lines = [
         f"停车数据与页面 The parking feed and its page:  http://127.0.0.1:{ports.feed}/",
-        f"指挥中心接口 The operations centre's API:  http://127.0.0.1:{ports.ops}/schema",
+        f"指挥中心接口 The operations centre's API:  http://127.0.0.1:{ports.ops}/schema/openapi.json",
     ]
     if weather and weather.water:
         lines.append(f"预警送达与确认 Alerts, delivered and acknowledged:  ./citysense endpoint log {AUTHORITY}")

@@ -56,6 +56,7 @@ def try_out(operation: schemathesis.APIOperation[Any, Any, Any, Any]) -> None:
 def test_the_document_is_openapi_3_1_with_examples(database: Database) -> None:
     with running(database.settings) as feed:
         document = msgspec.json.decode(httpx.get(f"{feed.url}/openapi.json").content)
+        assert "<script" not in httpx.get(f"{feed.url}/schema").text, "nothing loads scripts from elsewhere"
     assert document["openapi"].startswith("3.1")
     assert document["info"]["license"]["name"] == "CC-BY-4.0"
     status = document["paths"]["/parking/v1/lot_status.json"]["get"]["responses"]["200"]["content"]["application/json"]

@@ -157,3 +157,5 @@ def test_health_and_what_is_not_there(url: str) -> None:
     assert httpx.post(f"{url}/alerts/no-uuid/acknowledgements").status_code == 404
     described = httpx.get(f"{url}/schema/openapi.json").json()
     assert described["openapi"].startswith("3.1")
+    for path in ("/schema", "/schema/redoc", "/schema/swagger"):  # nothing that loads scripts from elsewhere
+        assert "<script" not in httpx.get(f"{url}{path}").text
