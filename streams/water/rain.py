@@ -103,19 +103,26 @@ def sums_at(element: str, ats: Ints, values: Floats, at: int, windows: Sequence[
 
 
 def severity(record: Record, at: Ints, rules: Sequence[RainRule]) -> Floats:
-    """The colour of the rain as a number that can cross lines: 3 orange; 2.5 not yet below the off-line of orange."""
+    """The colour of the rain as a number that can cross lines: 3 orange; 2.5 not yet below the off-line of orange.
+
+    What only holds a level raises no other: it lies below the line of the next level that is not on.
+    """
     found = np.zeros(len(at))
     least = min((min(each.rule.on, each.rule.off) for each in rules), default=np.inf)
     if not len(record.edges) or record.fallen[-1] - record.fallen[0] < least - 1e-3:
         return found  # all that fell is less than any line
     by_hours: dict[int, Floats] = {}
+    held = np.zeros(len(at))
     for each in rules:
         if each.hours not in by_hours:
             by_hours[each.hours] = sums(record, at, each.hours)[0]
         mm = np.round(by_hours[each.hours], 6)
         level = float(each.rule.level)
-        found = np.maximum(found, np.where(mm >= each.rule.on, level, np.where(mm >= each.rule.off, level - HALF, 0.0)))
-    return found
+        found = np.maximum(found, np.where(mm >= each.rule.on, level, 0.0))
+        held = np.maximum(held, np.where(mm >= each.rule.off, level - HALF, 0.0))
+    levels = np.unique([float(each.rule.level) for each in rules])
+    following = np.append(levels, np.inf)[np.searchsorted(levels, found, side="right")]
+    return np.maximum(found, np.minimum(held, following - HALF))
 
 
 def reason(record: Record, at: int, rules: Sequence[RainRule], level: int) -> Reason | None:

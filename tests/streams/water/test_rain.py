@@ -99,6 +99,23 @@ def test_colours_are_of_sums_and_the_alert_names_the_sum() -> None:
     assert len({change.alert.alert_id for change in changes}) == 1
 
 
+def test_what_would_only_hold_a_level_raises_none() -> None:
+    """46 mm in three hours would hold orange (off 45), which is not on; yellow wants 50 mm in six."""
+    assert not told(table(gauge()), storm([0, 16, 15, 15, 0, 0, 0]))
+    changes = told(table(gauge()), storm([0, 16, 15, 15, 5, 0, 0]))
+    assert words(changes)[0] == ("raised", 2, 290)
+    assert (changes[0].alert.detail["rain"]["hours"], changes[0].alert.level) == (6, 2)
+
+
+def test_an_off_line_holds_the_only_level_that_there_is() -> None:
+    orange = tuple(each for each in gauge(hold_min=0).thresholds if each.level == "orange")
+    only = WaterRegister(stations=gauge().stations, thresholds=orange)
+    between = told(table(only), storm([20, 16, 16, 14, 17, 18]))  # sums of three hours: 52, 46, 47, 49
+    assert [what for what, _, _ in words(between)] == ["raised"]
+    below = told(table(only), storm([20, 16, 16, 10, 10, 10]))
+    assert [what for what, _, _ in words(below)] == ["raised", "ended"]
+
+
 def test_a_missing_share_is_in_the_sentence() -> None:
     (first, *_) = told(table(gauge()), storm([60]))
     assert "缺测" in first.alert.sentence_zh
